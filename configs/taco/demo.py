@@ -1,0 +1,59 @@
+"""A small YOLOX that two CPU cores train in minutes on the embedded sample, for `make demo`.
+
+Train: tools/train.py configs/taco/demo.py
+Result: not measured.
+"""
+
+_base_ = 'mmdet::yolox/yolox_tiny_8xb8-300e_coco.py'
+from taco_plugin.config import put_on_taco
+
+put_on_taco(_base_, taxonomy='taco10')
+
+# A quarter of YOLOX-l's channels at 224 px. SiLU is the same function as the stock Swish, in one
+# kernel; a fused AdamW and no moving average of the weights save a third of each iteration.
+scale = (224, 224)
+channels = [64, 128, 256]
+act_cfg = dict(type='SiLU', inplace=True)
+model = dict(
+    data_preprocessor=dict(batch_augments=None),
+    backbone=dict(widen_factor=0.25, act_cfg=act_cfg),
+    neck=dict(in_channels=channels, out_channels=64, act_cfg=act_cfg),
+    bbox_head=dict(in_channels=64, feat_channels=64, act_cfg=act_cfg),
+)
+
+train_pipeline = [
+    dict(type='Mosaic', img_scale=scale, pad_val=114.0),
+    dict(type='RandomAffine', scaling_ratio_range=(0.5, 1.5), border=(-112, -112)),
+    dict(type='YOLOXHSVRandomAug'),
+    dict(type='RandomFlip', prob=[0.25] * 3, direction=['horizontal', 'vertical', 'diagonal']),
+    dict(type='Resize', scale=scale, keep_ratio=True),
+    dict(type='Pad', pad_to_square=True, pad_val=dict(img=(114.0, 114.0, 114.0))),
+    dict(type='FilterAnnotations', min_gt_bbox_wh=(1, 1), keep_empty=False),
+    dict(type='PackDetInputs'),
+]
+test_pipeline = _base_.val_dataloader.dataset.pipeline
+test_pipeline[1] = dict(type='Resize', scale=scale, keep_ratio=True)
+train_dataloader = dict(num_workers=1, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
+
+max_epochs = 50
+lr = 0.002
+train_cfg = dict(max_epochs=max_epochs, val_interval=10)
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type='AdamW', lr=lr, weight_decay=0.05, fused=True)
+)
+auto_scale_lr = dict(enable=False, base_batch_size=8)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min=lr / 20,
+        begin=0,
+        T_max=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+]
+default_hooks = dict(logger=dict(interval=20))
+custom_hooks = [dict(type='YOLOXModeSwitchHook', num_last_epochs=10, priority=48)]

@@ -1,0 +1,73 @@
+"""Packages taco_plugin, with its configs and tools under ``.mim`` as MMDetection's are."""
+
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+START_UP_FILE = 'taco_plugin.pth'
+VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'taco_plugin/__init__.py').read_text())
+
+
+class BuildWithConfigs(build_py):
+    """Adds configs and tools to the package, and the file that Python reads when it starts."""
+
+    def run(self) -> None:
+        """Builds as setuptools does, then adds the files."""
+        super().run()
+        if self.editable_mode:  # configs and tools are used in place
+            shutil.copy(ROOT / START_UP_FILE, self.get_finalized_command('install').install_lib)
+            return
+        shutil.copy(ROOT / START_UP_FILE, self.build_lib)
+        for folder in ('configs', 'tools'):
+            target = Path(self.build_lib, 'taco_plugin', '.mim', folder)
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(ROOT / folder, target, ignore=shutil.ignore_patterns('__pycache__'))
+
+
+setup(
+    name='taco_plugin',
+    version=VERSION[1] if VERSION else None,
+    description='Litter detection on TACO with MMDetection',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    license_files=['LICENSE'],
+    packages=find_packages(include=['taco_plugin', 'taco_plugin.*']),
+    package_data={'taco_plugin.taxonomies': ['*.csv']},
+    cmdclass={'build_py': BuildWithConfigs},
+    zip_safe=False,
+    python_requires='>=3.10',
+    # mmcv or mmcv-lite is chosen by an extra: installed side by side, each corrupts the other.
+    install_requires=[
+        'matplotlib',
+        'mmdet==3.3.0',
+        'mmengine>=0.10.7,<0.11',
+        'numpy',
+        'opencv-python',
+        'pillow',
+        'pycocotools',
+        'seaborn',
+        'setuptools<81',
+        'torch>=2.6',
+        'tqdm',
+    ],
+    extras_require={
+        'lite': ['mmcv-lite==2.1.0'],
+        'compiled': ['mmcv==2.1.0'],
+        'gpu': ['torchvision'],
+        'dev': [
+            'build',
+            'hypothesis',
+            'iterative-stratification',
+            'mypy',
+            'pytest',
+            'pytest-xdist',
+            'ruff',
+            'types-tqdm',
+        ],
+    },
+)

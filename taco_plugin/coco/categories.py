@@ -1,0 +1,113 @@
+"""Maps the categories of a COCO file to the classes of a taxonomy."""
+
+from pathlib import Path
+
+from ..errors import InputError
+from ..taxonomies import Taxonomy
+from .clean import Change, clean_annotations
+from .read import Coco, read_coco
+
+
+def remap_categories(coco: Coco, taxonomy: Taxonomy) -> Coco:
+    """Replaces the categories by the taxonomy's classes, with the ids 1..K in their order.
+
+    Annotations of a category that the taxonomy drops are removed; images stay, with or without
+    annotations. A class keeps the supercategory that all of its categories share, and is its own
+    where they share none. The input is not modified.
+
+    Args:
+        coco: As :func:`read_coco` returns it.
+        taxonomy: Must name every category of the file.
+
+    Raises:
+        InputError: If the taxonomy does not name a category.
+    """
+    unknown = [name for name in _names(coco) if name not in taxonomy.mapping]
+    if unknown:
+        raise InputError(
+            f'the taxonomy {taxonomy.name} does not name {len(unknown)} of '
+            f'{len(coco["categories"])} categories: {", ".join(map(repr, unknown))} '
+            '(name each, with an empty class to drop it)'
+        )
+    class_ids = {name: class_id for class_id, name in enumerate(taxonomy.classes, start=1)}
+    new_ids = {
+        category['id']: class_ids[name]
+        for category in coco['categories']
+        if (name := taxonomy.mapping[category['name']]) is not None
+    }
+    annotations = [
+        {**annotation, 'category_id': new_ids[annotation['category_id']]}
+        for annotation in coco['annotations']
+        if annotation['category_id'] in new_ids
+    ]
+    return {**coco, 'categories': _make_categories(coco, taxonomy), 'annotations': annotations}
+
+
+def _make_categories(coco: Coco, taxonomy: Taxonomy) -> list[dict]:
+    parents: dict[str | None, set[str]] = {name: set() for name in taxonomy.classes}
+    for category in coco['categories']:
+        name = taxonomy.mapping[category['name']]
+        if name is not None:
+            parent = category.get('supercategory')
+            parents[name].add(parent if parent and isinstance(parent, str) else category['name'])
+    return [
+        {
+            'supercategory': parents[name].pop() if len(parents[name]) == 1 else name,
+            'id': class_id,
+            'name': name,
+        }
+        for class_id, name in enumerate(taxonomy.classes, start=1)
+    ]
+
+
+def fit_categories(coco: Coco, taxonomy: Taxonomy) -> Coco:
+    """Makes the categories of a file those of a taxonomy.
+
+    A prepared file, whose category names are the taxonomy's classes in their order, is returned
+    as it is; TACO's own file is remapped.
+
+    Args:
+        coco: As :func:`read_coco` returns it.
+        taxonomy: The classes to return, in their order.
+
+    Raises:
+        InputError: If the file is neither; shows both lists.
+    """
+    names = _names(coco)
+    if names == list(taxonomy.classes):
+        return coco
+    if names and all(name in taxonomy.mapping for name in names):
+        return remap_categories(coco, taxonomy)
+    raise InputError(
+        f'the categories do not fit the taxonomy {taxonomy.name}: the file has '
+        f'{len(names)} ({", ".join(map(repr, names))}), the taxonomy needs its '
+        f'{len(taxonomy.classes)} classes in this order '
+        f'({", ".join(map(repr, taxonomy.classes))}) or categories that it maps to them'
+    )
+
+
+def load_for_taxonomy(path: str | Path, taxonomy: Taxonomy) -> tuple[Coco, list[Change]]:
+    """Reads a file, cleans its annotations and makes its categories those of a taxonomy.
+
+    Dataset and metric both load their file through this, so that they see the same annotations
+    under the same ids.
+
+    Args:
+        path: A prepared file, or TACO's own.
+        taxonomy: The classes that the categories must fit.
+
+    Returns:
+        The file, and what :func:`clean_annotations` changed.
+
+    Raises:
+        InputError: See :func:`read_coco` and :func:`fit_categories`; names the file.
+    """
+    coco, changes = clean_annotations(read_coco(path))
+    try:
+        return fit_categories(coco, taxonomy), changes
+    except InputError as error:
+        raise InputError(f'{path}: {error}') from None
+
+
+def _names(coco: Coco) -> list[str]:
+    return [category['name'] for category in coco['categories']]

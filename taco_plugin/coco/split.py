@@ -1,0 +1,185 @@
+"""Splits a COCO file by image into training, validation and test."""
+
+import random
+from collections.abc import Collection, Hashable, Sequence
+from posixpath import normpath
+
+from ..errors import InputError
+from .images import select_images
+from .read import Coco
+
+SPLITS = ('train', 'val', 'test')
+
+
+def split_images(
+    coco: Coco,
+    test_fraction: float | None,
+    val_fraction: float,
+    seed: int,
+    test_file_names: Collection[str] | None = None,
+) -> dict[str, Coco]:
+    """Splits by image, so that every class is shared out like the images.
+
+    Iterative stratification (:func:`stratify`) over the classes of an image; images without boxes
+    count as a class of their own. The same input and seed give the same splits on every machine.
+    The classes come first: where images hold several, the sizes can be off by one or two images in
+    a hundred. A fraction above 0 gets at least one image.
+
+    Args:
+        coco: As :func:`read_coco` returns it. The input is not modified.
+        test_fraction: Share of all images, in [0, 1); None if ``test_file_names`` says which.
+        val_fraction: Share of all images, in [0, 1). Together with the test split, less than 1.
+        seed: Whole number; another one gives another split.
+        test_file_names: The images of the test split. Names that the file lacks are ignored
+            (:func:`~.hold_out.check_test_names` refuses them).
+
+    Returns:
+        The images of ``train``, ``val`` and ``test``, each a COCO file with all categories and
+        with the images in their order; without images for a fraction of 0.
+
+    Raises:
+        InputError: If the fractions are not as described or leave no training image, or two
+            images have the same file name and could end up in two splits.
+    """
+    check_fractions(test_fraction, val_fraction, test_file_names)
+    _check_distinct(coco)
+    names = {normpath(name) for name in test_file_names or ()}
+    images = coco['images']
+    fixed = {image['id'] for image in images if normpath(image['file_name']) in names}
+    free = [image['id'] for image in images if image['id'] not in fixed]
+    sizes = _split_sizes(len(images), len(fixed), test_fraction or 0, val_fraction)
+    indices = stratify(_classes_of(coco, free), sizes, seed)
+    ids: dict[str, set[int]] = {name: set() for name in SPLITS}
+    ids['test'] |= fixed
+    for image_id, index in zip(free, indices, strict=True):
+        ids[SPLITS[index]].add(image_id)
+    return {name: select_images(coco, ids[name]) for name in SPLITS}
+
+
+def stratify(labels: Sequence[Collection[Hashable]], sizes: Sequence[int], seed: int) -> list[int]:
+    """Shares out samples with several labels each so that every label is shared out like them.
+
+    Iterative stratification of `Sechidis et al. 2011
+    <https://doi.org/10.1007/978-3-642-23808-6_10>`_: the label with the fewest samples left goes
+    first; each of its samples goes to the split that lacks most of this label, or else most
+    samples, or else to any. The library ``iterative-stratification`` is not used because it
+    imports scikit-learn, which takes longer than all that ``prepare_taco.py`` does; and, with two
+    or three splits to compare at a time, plain Python is faster than NumPy.
+
+    Args:
+        labels: Labels of each sample, each once; at least one.
+        sizes: Samples that each split should get; their sum is the number of samples.
+        seed: For the order of the samples and for what else is left to chance.
+
+    Returns:
+        Index into ``sizes`` for each sample. No split of a size above 0 goes without a sample.
+
+    Example:
+        >>> stratify([['a'], ['a'], ['b'], ['b'], ['b'], ['b']], [3, 3], seed=0).count(1)
+        3
+    """
+    rng = random.Random(seed)
+    members = _group_by_label(labels, rng)
+    lacks = {
+        label: [len(group) * size / len(labels) for size in sizes]
+        for label, group in members.items()
+    }
+    left = {label: len(group) for label, group in members.items()}
+    room = list(sizes)
+    splits = [-1] * len(labels)
+    while left:
+        label = min(left, key=left.__getitem__)
+        del left[label]
+        for sample in members[label]:
+            if splits[sample] == -1:
+                splits[sample] = index = _choose_split(lacks[label], room, rng)
+                room[index] -= 1
+                for other in labels[sample]:
+                    lacks[other][index] -= 1
+                    left[other] = left.get(other, 0) - 1
+        left = {other: count for other, count in left.items() if count > 0}
+    return _fill_empty_splits(splits, sizes)
+
+
+def _group_by_label(
+    labels: Sequence[Collection[Hashable]], rng: random.Random
+) -> dict[Hashable, list[int]]:
+    """The samples of each label, in an order left to chance."""
+    samples = list(range(len(labels)))
+    rng.shuffle(samples)
+    members: dict[Hashable, list[int]] = {}
+    for sample in samples:
+        for label in labels[sample]:
+            members.setdefault(label, []).append(sample)
+    return members
+
+
+def _choose_split(lacks: list[float], room: list[int], rng: random.Random) -> int:
+    return max(range(len(room)), key=lambda index: (lacks[index], room[index], rng.random()))
+
+
+def _fill_empty_splits(splits: list[int], sizes: Sequence[int]) -> list[int]:
+    """Moves one sample into each split that should not be empty; happens with few samples."""
+    for index, size in enumerate(sizes):
+        if size > 0 and index not in splits:
+            largest = max(range(len(sizes)), key=splits.count)
+            splits[splits.index(largest)] = index
+    return splits
+
+
+def _classes_of(coco: Coco, image_ids: list[int]) -> list[list[Hashable]]:
+    """Category ids of each image, ascending: a set's order could differ between two runs."""
+    found: dict[int, set[int]] = {image_id: set() for image_id in image_ids}
+    for annotation in coco['annotations']:
+        if annotation['image_id'] in found:
+            found[annotation['image_id']].add(annotation['category_id'])
+    return [[*sorted(classes)] or ['no boxes'] for classes in found.values()]
+
+
+def _split_sizes(
+    num_images: int, num_fixed: int, test_fraction: float, val_fraction: float
+) -> list[int]:
+    """Sizes of train, val and the rest of test, in the order of :data:`SPLITS`."""
+    val, test = (
+        max(1, round(num_images * fraction)) if fraction > 0 else 0
+        for fraction in (val_fraction, test_fraction)
+    )
+    train = num_images - num_fixed - val - test
+    if train < 1:
+        raise InputError(
+            f'{num_images} images leave none for training: {num_fixed + test} are for test and '
+            f'{val} for validation (val_fraction is a share of all images)'
+        )
+    return [train, val, test]
+
+
+def check_fractions(
+    test_fraction: float | None, val_fraction: float, names: Collection[str] | None
+) -> None:
+    """Checks the arguments of :func:`split_images` that have these names.
+
+    Raises:
+        InputError: If they are not as described there.
+    """
+    if (test_fraction is None) == (names is None):
+        raise InputError('give either a test_fraction or the file names of the test images')
+    for name, fraction in (('test_fraction', test_fraction or 0), ('val_fraction', val_fraction)):
+        if not 0 <= fraction < 1:
+            raise InputError(f'{name} must be in [0, 1), not {fraction}')
+    if (test_fraction or 0) + val_fraction >= 1:
+        raise InputError(
+            f'test_fraction {test_fraction} and val_fraction {val_fraction} must add up to less '
+            'than 1, or no image is left for training'
+        )
+
+
+def _check_distinct(coco: Coco) -> None:
+    seen = set()
+    for image in coco['images']:
+        name = normpath(image['file_name'])
+        if name in seen:
+            raise InputError(
+                f'two images have the file name {name!r}, so that one photograph could be in '
+                'two splits'
+            )
+        seen.add(name)

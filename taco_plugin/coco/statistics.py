@@ -1,0 +1,100 @@
+"""Counts what a COCO file holds of each class."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .read import Coco
+
+
+@dataclass(frozen=True)
+class ClassStatistics:
+    """One class of a COCO file.
+
+    Args:
+        name: The category's name.
+        boxes: Number of its boxes.
+        images: Number of images with at least one of its boxes.
+        inverse_density: ``N / (boxes + 1)`` over the N boxes of all classes.
+        weight: ``inverse_density`` divided by its sum over the classes.
+    """
+
+    name: str
+    boxes: int
+    images: int
+    inverse_density: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class CocoStatistics:
+    """A COCO file in numbers.
+
+    Args:
+        images: Number of images.
+        images_without_boxes: Number of those that no annotation refers to.
+        boxes: Number of annotations.
+        classes: In the order of the file's categories.
+    """
+
+    images: int
+    images_without_boxes: int
+    boxes: int
+    classes: tuple[ClassStatistics, ...]
+
+
+def class_statistics(coco: Coco) -> CocoStatistics:
+    """Counts images and boxes, of each class as well.
+
+    Args:
+        coco: As :func:`read_coco` returns it, with every annotation's image in the file.
+
+    Example:
+        >>> coco = {'images': [{'id': 1}], 'categories': [{'id': 5, 'name': 'Can'}],
+        ...         'annotations': [{'image_id': 1, 'category_id': 5}] * 2}
+        >>> (can,) = class_statistics(coco).classes
+        >>> can.boxes, can.images, can.weight
+        (2, 1, 1.0)
+    """
+    annotations = coco['annotations']
+    boxes = Counter(annotation['category_id'] for annotation in annotations)
+    pairs = {(annotation['category_id'], annotation['image_id']) for annotation in annotations}
+    images = Counter(category_id for category_id, _ in pairs)
+    ids = [category['id'] for category in coco['categories']]
+    densities = [len(annotations) / (boxes[category_id] + 1) for category_id in ids]
+    total = sum(densities) or 1.0  # without any box, all weights are 0
+    return CocoStatistics(
+        images=len(coco['images']),
+        images_without_boxes=len(coco['images']) - len({image_id for _, image_id in pairs}),
+        boxes=len(annotations),
+        classes=tuple(
+            ClassStatistics(
+                category['name'], boxes[category['id']], images[category['id']], d, d / total
+            )
+            for category, d in zip(coco['categories'], densities, strict=True)
+        ),
+    )
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligns a table for the terminal: the first column to the left, the others to the right.
+
+    Args:
+        header: Name of each column.
+        rows: Cells, as many per row as there are columns.
+
+    Example:
+        >>> print(format_table(['class', 'boxes'], [['Can', '273'], ['Battery', '2']]))
+        class    boxes
+        Can        273
+        Battery      2
+    """
+    lines = [header, *rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return '\n'.join(
+        '  '.join(
+            cell.rjust(width) if index else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,98 @@
+"""What every command of this project shares: how it ends, and how a stock script is run."""
+
+import argparse
+import os
+import runpy
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .errors import InputError
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turns an error that the user can mend into one line on stderr and exit status 1.
+
+    These are :class:`InputError` and :class:`OSError`; anything else is a defect and keeps its
+    traceback. ``TACO_TRACEBACK=1`` in the environment shows the traceback of these two as well.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (InputError, OSError) as error:
+        if os.environ.get('TACO_TRACEBACK'):
+            raise
+        # A DataLoader worker's error arrives as a traceback that ends with the line itself.
+        line = str(error).strip().splitlines()[-1].removeprefix(f'{_full_name(InputError)}: ')
+        print(f'{Path(sys.argv[0]).name}: error: {line}', file=sys.stderr)
+        sys.exit(1)
+
+
+def run_stock_script(name: str) -> None:
+    """Runs MMDetection's own script in this process, as if it had been called itself.
+
+    Args:
+        name: Path of the script below MMDetection's ``tools`` folder.
+
+    Raises:
+        SystemExit: With status 1 after one line on stderr, if MMDetection is not installed or
+            the user's input is at fault.
+    """
+    with one_line_errors():
+        package = find_spec('mmdet')
+        if package is None or package.origin is None:
+            raise InputError('MMDetection is not installed: run `make setup`')
+        if {'-h', '--help'} & set(sys.argv[1:]):
+            sys.meta_path.insert(0, _EmptyModules())
+        else:
+            from . import compat
+
+            compat.install()
+        script = Path(package.origin).parent / '.mim' / 'tools' / name
+        runpy.run_path(str(script), run_name='__main__')
+
+
+class _EmptyModules:
+    """Finds an empty module for every import but the standard library's.
+
+    A stock script imports torch and all of MMDetection before it looks at its arguments; to print
+    its help it needs none of them but the names of the actions that it gives to argparse.
+    """
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name.partition('.')[0] in sys.stdlib_module_names:
+            return None
+        return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__getattr__ = lambda name: _Anything  # type: ignore[method-assign]
+
+
+class _AnyAttribute(type):
+    def __getattr__(cls, name: str) -> type:
+        if name.startswith('__'):
+            raise AttributeError(name)
+        return cls
+
+
+class _Anything(argparse.Action, metaclass=_AnyAttribute):
+    """Whatever a stock script takes from an empty module; as an action it prints its help."""
+
+    def __init__(self, option_strings: Sequence[str] = (), dest: str = '', **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(option_strings, dest, **kwargs)
+
+
+def _full_name(cls: type) -> str:
+    return f'{cls.__module__}.{cls.__qualname__}'

@@ -1,0 +1,5 @@
+"""Transforms for the pipelines of TACO."""
+
+from .load_taco_image import LoadTacoImage
+
+__all__ = ['LoadTacoImage']

@@ -1,0 +1,1 @@
+"""The embedded sample dataset: litter on the ground, drawn instead of photographed."""

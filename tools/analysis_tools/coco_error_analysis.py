@@ -1,0 +1,7 @@
+#!/usr/bin/env python
+"""Runs MMDetection's tools/analysis_tools/coco_error_analysis.py."""
+
+from taco_plugin.command_line import run_stock_script
+
+if __name__ == '__main__':
+    run_stock_script('analysis_tools/coco_error_analysis.py')
