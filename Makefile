@@ -22,7 +22,7 @@ lint: $(INSTALLED)
 	$(PYTHON) -m mypy
 
 test: $(INSTALLED)
-	$(PYTHON) -m pytest -n 2
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 # Runs the whole suite with a compiled mmcv: make test-compiled WHEEL=path/to/mmcv-2.1.0-....whl
 COMPILED := .venv-compiled
@@ -30,4 +30,4 @@ test-compiled: $(INPUTS)
 	@test -n "$(WHEEL)" || { echo 'error: say WHEEL=path/to/mmcv-2.1.0-....whl' >&2; exit 2; }
 	python3 -m venv $(COMPILED)
 	$(COMPILED)/bin/python -m pip install --quiet --constraint constraints.txt '$(WHEEL)' --editable '.[dev]'
-	$(COMPILED)/bin/python -m pytest -n 2
+	$(COMPILED)/bin/python -m pytest -n 2 --dist loadfile

@@ -1,12 +1,20 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Two test processes on two cores: more threads would only wait for one another.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 
 @pytest.fixture(scope='session')
 def real_taco() -> Path:
     """Folder of TACO's annotation files and some photographs; a test skips where it is absent."""
-    folder = Path(__file__).parents[2] / 'shared' / 'data' / 'taco'
+    folder = ROOT.parent / 'shared' / 'data' / 'taco'
     if not (folder / 'annotations.json').is_file():
         pytest.skip('TACO is not there: expected ../shared/data/taco beside the repository')
     return folder
@@ -19,3 +27,35 @@ def mmdet_scope():
 
     with DefaultScope.overwrite_default_scope('mmdet'):
         yield
+
+
+@pytest.fixture(scope='session')
+def run_tool():
+    """Runs a command of ours as a user does; returns its exit status, stdout and stderr."""
+
+    def run(tool: str, *args: object, **env: str) -> subprocess.CompletedProcess[str]:
+        script = ROOT / 'tools' / tool
+        command = [sys.executable] if script.suffix == '.py' else ['bash']
+        path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
+        return subprocess.run(
+            [*command, str(script), *map(str, args)],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env={**os.environ, 'PATH': path, 'OMP_NUM_THREADS': '1', **env},
+        )
+
+    return run
+
+
+@pytest.fixture(scope='session')
+def small_taco(tmp_path_factory, run_tool) -> Path:
+    """A drawn data set of 16 images, prepared for taco10, as the configs expect data/taco."""
+    root = tmp_path_factory.mktemp('taco')
+    run_tool('dataset_converters/make_sample.py', '--out', root, '--images', 16)
+    prepared = run_tool(
+        *('dataset_converters/prepare_taco.py', root / 'annotations.json', '--images', root),
+        *('--taxonomy', 'taco10', '--test-fraction', 0.25, '--val-fraction', 0.25, '--out', root),
+    )
+    assert prepared.returncode == 0, prepared.stderr
+    return root

@@ -23,11 +23,10 @@ model = dict(
 
 train_pipeline = [
     dict(type='Mosaic', img_scale=scale, pad_val=114.0),
-    dict(type='RandomAffine', scaling_ratio_range=(0.5, 1.5), border=(-112, -112)),
+    dict(type='RandomAffine', scaling_ratio_range=(0.7, 1.4), border=(-112, -112)),
     dict(type='YOLOXHSVRandomAug'),
     dict(type='RandomFlip', prob=[0.25] * 3, direction=['horizontal', 'vertical', 'diagonal']),
     dict(type='Resize', scale=scale, keep_ratio=True),
-    dict(type='Pad', pad_to_square=True, pad_val=dict(img=(114.0, 114.0, 114.0))),
     dict(type='FilterAnnotations', min_gt_bbox_wh=(1, 1), keep_empty=False),
     dict(type='PackDetInputs'),
 ]
@@ -37,9 +36,9 @@ train_dataloader = dict(num_workers=1, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
-max_epochs = 50
-lr = 0.002
-train_cfg = dict(max_epochs=max_epochs, val_interval=10)
+max_epochs = 40
+lr = 0.004
+train_cfg = dict(max_epochs=max_epochs, val_interval=5)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=lr, weight_decay=0.05, fused=True)
 )

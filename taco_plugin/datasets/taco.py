@@ -1,5 +1,6 @@
 """The TACO data set for MMDetection."""
 
+from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import CocoDataset
@@ -62,6 +63,11 @@ class TacoDataset(CocoDataset):
 
     def COCOAPI(self, annotation_file: str) -> COCO:  # noqa: N802
         """Stands in for the class of that name, which would read the file as it is."""
+        if not Path(annotation_file).is_file():
+            raise InputError(
+                f'{annotation_file}: no such annotation file; write it with '
+                'tools/dataset_converters/prepare_taco.py, or set TACO_DATA_ROOT to its folder'
+            )
         coco, changes = load_for_taxonomy(annotation_file, self.taxonomy)
         if changes:
             counts = [f'{KINDS[kind]} ({count})' for kind, count in count_changes(changes).items()]
@@ -76,6 +82,9 @@ class TacoDataset(CocoDataset):
         decoded = info.get('ori_shape', expected)
         if tuple(decoded) != expected:
             raise InputError(_wrong_size(info['img_path'], decoded, expected))
+        if isinstance(data, dict) and 'gt_bboxes' in data:
+            # Loaded by now; MultiImageMixDataset would deep-copy its polygons for each mosaic.
+            data.pop('instances', None)
         return data
 
 

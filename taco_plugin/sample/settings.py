@@ -29,18 +29,18 @@ class LitterKind:
 
 #: TACO's category name -> how often and how large. Imbalanced like TACO: 10 to 1 and 3.2 per image.
 LITTER = {
-    'Cigarette': LitterKind(boxes=280, length=40),
+    'Cigarette': LitterKind(boxes=280, length=46),
     'Clear plastic bottle': LitterKind(boxes=70, length=112),
-    'Plastic bottle cap': LitterKind(boxes=70, length=29),
+    'Plastic bottle cap': LitterKind(boxes=70, length=32),
     'Single-use carrier bag': LitterKind(boxes=60, length=112),
     'Corrugated carton': LitterKind(boxes=50, length=98),
     'Crisp packet': LitterKind(boxes=48, length=84),
-    'Drink can': LitterKind(boxes=44, length=70),
-    'Paper cup': LitterKind(boxes=36, length=72),
-    'Plastic straw': LitterKind(boxes=32, length=92),
-    'Plastic lid': LitterKind(boxes=29, length=52),
+    'Drink can': LitterKind(boxes=44, length=76),
+    'Paper cup': LitterKind(boxes=36, length=84),
+    'Plastic straw': LitterKind(boxes=32, length=110),
+    'Plastic lid': LitterKind(boxes=29, length=66),
     'Glass bottle': LitterKind(boxes=28, length=112),
-    'Pop tab': LitterKind(boxes=28, length=32),
+    'Pop tab': LitterKind(boxes=28, length=44),
 }
 
 #: Objects in an image -> share of the images. The mean is that of LITTER's boxes per image.

@@ -1,0 +1,112 @@
+"""Every command of the README, in its order, on a small data set."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / 'README.md').read_text()
+COMMANDS = [
+    line.strip()
+    for block in re.findall(r'```bash\n(.*?)```', README, flags=re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
+LOADERS = [f'{split}_dataloader' for split in ('train', 'val', 'test')]
+TEST = [
+    *(f'{loader}.num_workers=0' for loader in LOADERS),
+    *(f'{loader}.persistent_workers=False' for loader in LOADERS),
+    *(f'{loader}.dataset.pipeline.1.scale=(64,64)' for loader in LOADERS[1:]),
+]
+TRAIN = ['load_from=None', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1', *TEST]
+SMALL = {
+    'detr': ['train_dataloader.dataset.pipeline.3.transforms.0.0.scales=[(64,64)]'],
+    'faster_rcnn': ['train_dataloader.dataset.pipeline.2.scale=(64,64)'],
+}
+
+
+@pytest.fixture(scope='module')
+def checkout(tmp_path_factory, run_tool) -> Path:
+    """A folder like the checkout, with a drawn data set in place of TACO, and a stub of srun."""
+    root = tmp_path_factory.mktemp('checkout')
+    for name in ('configs', 'tools', 'benchmarks', 'taco_plugin', 'tests'):
+        (root / name).symlink_to(ROOT / name)
+    for name in ('setup.py', 'pyproject.toml', 'Makefile', 'constraints.txt', 'taco_plugin.pth'):
+        shutil.copy(ROOT / name, root)
+    taco = root / 'data' / 'taco'
+    drawn = run_tool('dataset_converters/make_sample.py', '--out', taco, '--images', 16)
+    assert drawn.returncode == 0, drawn.stderr
+    (root / 'bin').mkdir()
+    srun = root / 'bin' / 'srun'
+    # Runs what follows the options, as one process that is not told of any launcher.
+    srun.write_text(
+        '#!/bin/bash\nwhile [ "$1" != python ]; do shift; done\n'
+        'args=("$@"); for i in "${!args[@]}"; do\n'
+        '  [ "${args[i]}" = slurm ] && args[i]=none\ndone\nexec "${args[@]}"\n'
+    )
+    srun.chmod(0o755)
+    return root
+
+
+def shortened(command: str) -> str:
+    """The command, at a size that a test can afford."""
+    command = command.replace('NNODES=2', 'NNODES=1').replace('10.0.0.1', '127.0.0.1')
+    command = command.replace('PARTITION JOB_NAME', 'gpu name')
+    command = re.sub(r'(dist_train.sh \S+) \d+', r'\1 2', command)
+    command = re.sub(r'(dist_test.sh \S+ \S+) \d+', r'\1 2', command)
+    if command.startswith('make '):
+        return f'make --dry-run {command.removeprefix("make ")}'  # test_demo.py runs the demo
+    if command.startswith('pip '):
+        return f'{command} --dry-run --no-deps --no-build-isolation'
+    if command.startswith('python benchmarks/'):
+        return f'{command} --help'
+    option = ' ' if '--cfg-options' in command else ' --cfg-options '
+    config = re.search(r'configs/taco/(\w+)\.py', command)
+    if config and re.search(r'(_|/)train\.(py|sh)', command):
+        return command + option + ' '.join(f"'{o}'" for o in [*TRAIN, *SMALL[config[1]]])
+    if config and re.search(r'(_|/)test\.(py|sh)', command):
+        return command + option + ' '.join(f"'{o}'" for o in TEST)
+    return command
+
+
+def test_there_are_commands():
+    assert len(COMMANDS) > 15
+    assert 'make demo' in COMMANDS
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_command(command, checkout):
+    if 'activate' in command:
+        pytest.skip('this test runs in an environment that is active already')
+    path = f'{checkout / "bin"}:{Path(sys.executable).parent}:{os.environ["PATH"]}'
+    result = subprocess.run(
+        ['bash', '-euc', shortened(command)],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, 'PATH': path, 'OMP_NUM_THREADS': '1', 'PORT': '29733'},
+    )
+    assert result.returncode == 0, f'{shortened(command)}\n{result.stdout}\n{result.stderr}'[-4000:]
+
+
+@pytest.mark.parametrize('leaf', sorted((ROOT / 'configs' / 'taco').glob('*.py')))
+def test_every_config_is_in_the_table(leaf):
+    assert f'| `configs/taco/{leaf.name}` |' in README
+
+
+def test_the_python_examples_are_configs(tmp_path):
+    from mmengine.config import Config
+
+    examples = re.findall(r'```python\n(.*?)```', README, flags=re.DOTALL)
+    configs = [example for example in examples if '_base_' in example]
+    assert len(configs) == 2
+    for number, example in enumerate(configs):
+        path = tmp_path / f'{number}.py'
+        path.write_text(example.replace("'./", f"'{ROOT}/configs/taco/"))
+        assert Config.fromfile(path).train_dataloader.dataset.type == 'TacoDataset'
