@@ -40,7 +40,7 @@ setup(
     package_data={'taco_plugin.taxonomies': ['*.csv']},
     cmdclass={'build_py': BuildWithConfigs},
     zip_safe=False,
-    python_requires='>=3.10',
+    python_requires='>=3.11',
     # mmcv or mmcv-lite is chosen by an extra: installed side by side, each corrupts the other.
     install_requires=[
         'matplotlib',
@@ -49,6 +49,7 @@ setup(
         'numpy',
         'opencv-python',
         'pillow',
+        'psutil',
         'pycocotools',
         'seaborn',
         'setuptools<81',

@@ -123,3 +123,26 @@ def test_two_processes_train_and_test(on_small_taco, tmp_path):
     for figures in scores:
         figures.pop('time'), figures.pop('data_time')
     assert scores[0] == pytest.approx(scores[1], nan_ok=True)
+
+
+def test_analysis_tools_read_what_a_run_wrote(small_taco, on_small_taco, run_tool, tmp_path):
+    assert on_small_taco('train.py', 'demo', '--work-dir', tmp_path).returncode == 0
+    checkpoint, predictions = tmp_path / 'epoch_1.pth', tmp_path / 'predictions.pkl'
+    tested = on_small_taco(
+        *('test.py', 'demo', checkpoint, '--work-dir', tmp_path, '--out', predictions),
+        options=(f'test_evaluator.outfile_prefix={tmp_path}/results', 'model.test_cfg.score_thr=0'),
+    )
+    assert tested.returncode == 0, tested.stderr[-3000:]
+    config, results = tmp_path / 'demo_taco10.py', tmp_path / 'results.bbox.json'
+    truth = small_taco / 'annotations' / 'test.json'
+    commands = [
+        ('confusion_matrix.py', config, predictions, tmp_path),
+        ('eval_metric.py', config, predictions),
+        ('coco_error_analysis.py', results, tmp_path / 'errors', '--ann', truth),
+        ('fuse_results.py', results, results, '--annotation', truth, '--out-dir', tmp_path),
+    ]
+    for tool, *args in commands:
+        result = run_tool(f'analysis_tools/{tool}', *args, TACO_DATA_ROOT=f'{small_taco}/')
+        assert result.returncode == 0, f'{tool}: {result.stderr[-3000:]}'
+    assert (tmp_path / 'confusion_matrix.png').stat().st_size > 10_000
+    assert list((tmp_path / 'errors').rglob('*allclass-allarea.png'))

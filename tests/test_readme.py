@@ -36,7 +36,9 @@ def checkout(tmp_path_factory, run_tool) -> Path:
     root = tmp_path_factory.mktemp('checkout')
     for name in ('configs', 'tools', 'benchmarks', 'taco_plugin', 'tests'):
         (root / name).symlink_to(ROOT / name)
-    for name in ('setup.py', 'pyproject.toml', 'Makefile', 'constraints.txt', 'taco_plugin.pth'):
+    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'MANIFEST.in', 'Makefile'):
+        shutil.copy(ROOT / name, root)
+    for name in ('constraints.txt', 'taco_plugin.pth'):
         shutil.copy(ROOT / name, root)
     taco = root / 'data' / 'taco'
     drawn = run_tool('dataset_converters/make_sample.py', '--out', taco, '--images', 16)

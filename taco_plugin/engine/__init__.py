@@ -1,5 +1,5 @@
 """What happens around training and testing."""
 
-from .hooks import ClassCheckHook
+from .hooks import ClassCheckHook, TacoVisualizationHook
 
-__all__ = ['ClassCheckHook']
+__all__ = ['ClassCheckHook', 'TacoVisualizationHook']
