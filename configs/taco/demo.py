@@ -9,8 +9,8 @@ from taco_plugin.config import put_on_taco
 
 put_on_taco(_base_, taxonomy='taco10')
 
-# A quarter of YOLOX-l's channels at 224 px. SiLU is the same function as the stock Swish, in one
-# kernel; a fused AdamW and no moving average of the weights save a third of each iteration.
+# A quarter of YOLOX-l's channels at 224 px. SiLU is the stock Swish in one kernel, and AdamW is
+# fused; a moving average of the weights would lag behind so short a training.
 scale = (224, 224)
 channels = [64, 128, 256]
 act_cfg = dict(type='SiLU', inplace=True)

@@ -17,6 +17,8 @@ class TacoVisualizationHook(DetVisualizationHook):
     name alone, so that most would be overwritten.
     """
 
+    test_out_dir: str | None
+
     def after_test_iter(
         self,
         runner: Runner,
