@@ -115,9 +115,10 @@ def test_boxes_and_areas_are_those_of_the_polygons_inside_the_image(sample):
 
 def test_most_objects_are_learnable_and_some_are_small(sample):
     _, coco = sample
-    longest = np.array([max(item['bbox'][2:]) for item in coco['annotations']])
-    assert 0.15 < (longest < 32).mean() < 0.4
-    assert 0 < (longest < 16).mean() < 0.1
+    sizes = np.array([item['bbox'][2:] for item in coco['annotations']])
+    side, longest = np.sqrt(sizes.prod(axis=1)), sizes.max(axis=1)
+    assert 0.2 < (side < 32).mean() < 0.5  # COCO's small
+    assert 0 < (side < 16).mean() < 0.1
     assert ((longest >= 24) & (longest <= 120)).mean() > 0.7
 
 
