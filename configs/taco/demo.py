@@ -36,9 +36,9 @@ train_dataloader = dict(num_workers=1, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
-max_epochs = 40
+max_epochs = 44
 lr = 0.004
-train_cfg = dict(max_epochs=max_epochs, val_interval=5)
+train_cfg = dict(max_epochs=max_epochs, val_interval=11)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=lr, weight_decay=0.05, fused=True)
 )
@@ -55,4 +55,4 @@ param_scheduler = [
     ),
 ]
 default_hooks = dict(logger=dict(interval=20))
-custom_hooks = [dict(type='YOLOXModeSwitchHook', num_last_epochs=10, priority=48)]
+custom_hooks = [dict(type='YOLOXModeSwitchHook', num_last_epochs=25, priority=48)]
