@@ -11,8 +11,8 @@ from .taxonomies import load_taxonomy
 
 Config = MutableMapping[str, Any]
 
-LOADERS = {'LoadImageFromFile': 'LoadTacoImage'}
-"""Transforms of MMDetection's pipelines, and what stands in for them."""
+STAND_INS = {'LoadImageFromFile': 'LoadTacoImage', 'SSDHead': 'TacoSSDHead'}
+"""MMDetection's classes, and what stands in for them."""
 
 
 def put_on_taco(config: Config, taxonomy: str, load_from: str | None = None) -> None:
@@ -27,9 +27,10 @@ def put_on_taco(config: Config, taxonomy: str, load_from: str | None = None) -> 
 
         put_on_taco(_base_, taxonomy='taco10')
 
-    Every ``num_classes`` of the model becomes the number of classes, every data set a
-    :class:`~taco_plugin.datasets.TacoDataset` on the prepared train, val or test file, every
-    evaluator a :class:`~taco_plugin.evaluation.TacoMetric`; the best checkpoint is kept, the
+    Every ``num_classes`` of the model becomes the number of classes, every ``taxonomy`` of class
+    weights this one, every data set a :class:`~taco_plugin.datasets.TacoDataset` on the prepared
+    train, val or test file, every evaluator a :class:`~taco_plugin.evaluation.TacoMetric`;
+    ``train_annotations`` names the file to count classes in. The best checkpoint is kept, the
     learning rate scaled to the batch size, and the plugin imported. Augmentations, schedule and
     all else stay as they are. Of a config that is on TACO already, only the taxonomy changes.
 
@@ -55,9 +56,14 @@ def put_on_taco(config: Config, taxonomy: str, load_from: str | None = None) -> 
     if 'taxonomy' not in config:
         _set_runtime(config)
         _set_data(config)
-    for split in ('train', 'val', 'test'):
-        _edit(config.get(f'{split}_dataloader'), 'taxonomy', lambda _: taxonomy)
+        _edit(config['model'], 'type', _stand_in)
+    for key in ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader'):
+        _edit(config.get(key), 'taxonomy', lambda _: taxonomy)
     config['taxonomy'] = taxonomy
+
+
+def _stand_in(name: Any) -> Any:  # noqa: ANN401
+    return STAND_INS.get(name, name) if isinstance(name, str) else name
 
 
 def _set_runtime(config: Config) -> None:
@@ -82,12 +88,13 @@ def _set_data(config: Config) -> None:
     """Data sets that hold an empty ``taxonomy``, and their evaluators."""
     root = os.environ.get('TACO_DATA_ROOT', 'data/taco/')
     config['dataset_type'], config['data_root'] = 'TacoDataset', root
+    config['train_annotations'] = os.path.join(root, 'annotations', 'train.json')
     for split in ('train', 'val', 'test'):
         key = f'{split}_dataloader'
         if config.get(key):
             config[key] = copy.deepcopy(config[key])  # val and test may be one object
             _edit(config[key], 'dataset', functools.partial(_dataset, split=split, root=root))
-            _edit(config[key], 'type', lambda name: LOADERS.get(name, name))
+            _edit(config[key], 'type', _stand_in)
     for key in ('val_evaluator', 'test_evaluator'):
         stock = config.get(key)
         metric = stock.get('metric', 'bbox') if isinstance(stock, MutableMapping) else 'bbox'

@@ -1,11 +1,14 @@
 """Every config: loads, builds, agrees about the classes, and takes a training step."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
@@ -13,6 +16,28 @@ from taco_plugin.taxonomies import load_taxonomy
 
 FOLDER = Path(__file__).parents[1] / 'configs' / 'taco'
 LEAVES = sorted(path.stem for path in FOLDER.glob('*.py'))
+
+
+@pytest.fixture
+def annotations(tmp_path, monkeypatch):
+    """Writes what class weights are counted in; each class has one box more than the last."""
+
+    def write(classes: tuple[str, ...]) -> None:
+        categories = [{'id': number, 'name': name} for number, name in enumerate(classes, 1)]
+        boxes = [
+            {'id': number * 100 + box, 'image_id': 1, 'category_id': number, 'bbox': [1, 1, 9, 9]}
+            for number in range(1, len(classes) + 1)
+            for box in range(number)
+        ]
+        image = {'id': 1, 'file_name': 'a.jpg', 'width': 100, 'height': 100}
+        path = tmp_path / 'annotations' / 'train.json'
+        path.parent.mkdir()
+        path.write_text(
+            json.dumps({'images': [image], 'categories': categories, 'annotations': boxes})
+        )
+
+    monkeypatch.setenv('TACO_DATA_ROOT', str(tmp_path))
+    return write
 
 
 def datasets_of(config: Config) -> list[dict]:
@@ -29,7 +54,7 @@ def heads_of(node: dict) -> list[int]:
     return found
 
 
-def batch_of_two(num_classes: int, size: int = 64) -> dict:
+def batch_of_two(num_classes: int, size: int) -> dict:
     """One image with a box of the first and of the last class, and one without boxes."""
     samples = []
     for labels in ([0, num_classes - 1], []):
@@ -37,7 +62,9 @@ def batch_of_two(num_classes: int, size: int = 64) -> dict:
         sample = DetDataSample(metainfo={**meta, 'scale_factor': (1, 1), 'flip': False})
         boxes = torch.tensor([[4.0, 4, 40, 40], [20, 20, 60, 50]])[: len(labels)]
         sample.gt_instances = InstanceData(
-            bboxes=boxes.reshape(-1, 4), labels=torch.tensor(labels).long()
+            bboxes=boxes.reshape(-1, 4),
+            labels=torch.tensor(labels).long(),
+            masks=BitmapMasks(np.ones((len(labels), size, size), np.uint8), size, size),
         )
         samples.append(sample)
     generator = torch.Generator().manual_seed(0)
@@ -50,7 +77,8 @@ def training_step(config: Config, num_classes: int) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     config.model.data_preprocessor.pop('batch_augments', None)  # needs a runner
     model = MODELS.build(config.model)
-    data = model.data_preprocessor(batch_of_two(num_classes), training=True)
+    size = 300 if config.model.backbone.type == 'SSDVGG' else 64
+    data = model.data_preprocessor(batch_of_two(num_classes, size), training=True)
     losses = model(**data, mode='loss')
     total, parsed = model.parse_losses(losses)
     total.backward()
@@ -61,9 +89,10 @@ def training_step(config: Config, num_classes: int) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize('leaf', LEAVES)
-def test_a_leaf_is_whole(leaf, mmdet_scope):
+def test_a_leaf_is_whole(leaf, mmdet_scope, annotations):
     config = Config.fromfile(FOLDER / f'{leaf}.py')
     classes = load_taxonomy(config.taxonomy).classes
+    annotations(classes)
     assert [dataset.type for dataset in datasets_of(config)] == ['TacoDataset'] * 3
     assert {dataset.taxonomy for dataset in datasets_of(config)} == {config.taxonomy}
     assert set(heads_of(config.model)) == {len(classes)}
@@ -85,7 +114,9 @@ def test_a_leaf_says_what_it_is(leaf):
         assert Config.fromfile(path).load_from.startswith('https://download.openmmlab.com/')
 
 
-@pytest.mark.parametrize('leaf', ['detr', 'faster_rcnn', 'retinanet', 'yolox'])
+@pytest.mark.parametrize(
+    'leaf', ['detr', 'detr_weighted_ce', 'faster_rcnn', 'mask_rcnn', 'retinanet', 'ssd300', 'yolox']
+)
 @pytest.mark.parametrize('taxonomy', ['taco10', 'taco1', 'csv'])
 def test_a_variant_on_another_taxonomy_takes_three_statements(leaf, taxonomy, tmp_path):
     if taxonomy == 'csv':
@@ -104,6 +135,8 @@ def test_a_variant_on_another_taxonomy_takes_three_statements(leaf, taxonomy, tm
     stock = Config.fromfile(FOLDER / f'{leaf}.py')
     assert config.optim_wrapper == stock.optim_wrapper
     assert config.load_from == stock.load_from
+    weights = config.model.bbox_head.get('loss_cls', {}) if 'bbox_head' in config.model else {}
+    assert weights.get('class_weights', {'taxonomy': taxonomy})['taxonomy'] == taxonomy
 
 
 def test_linear_scaling_is_on_and_for_the_stock_batch():

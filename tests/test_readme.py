@@ -1,4 +1,4 @@
-"""Every command of the README, in its order, on a small data set."""
+"""Every command of the README and of docs/, in its order, on a small data set."""
 
 import os
 import re
@@ -11,9 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / 'README.md').read_text()
+PAGES = [README, *(page.read_text() for page in sorted((ROOT / 'docs').glob('*.md')))]
 COMMANDS = [
     line.strip()
-    for block in re.findall(r'```bash\n(.*?)```', README, flags=re.DOTALL)
+    for page in PAGES
+    for block in re.findall(r'```bash\n(.*?)```', page, flags=re.DOTALL)
     for line in block.splitlines()
     if line.strip()
 ]
@@ -107,7 +109,7 @@ def test_the_python_examples_are_configs(tmp_path):
 
     examples = re.findall(r'```python\n(.*?)```', README, flags=re.DOTALL)
     configs = [example for example in examples if '_base_' in example]
-    assert len(configs) == 2
+    assert len(configs) == 3
     for number, example in enumerate(configs):
         path = tmp_path / f'{number}.py'
         path.write_text(example.replace("'./", f"'{ROOT}/configs/taco/"))

@@ -1,6 +1,11 @@
 from types import SimpleNamespace
 
 import pytest
+from mmdet.models.task_modules.assigners import (
+    BBoxL1Cost,
+    ClassificationCost,
+    FocalLossCost,
+)
 from torch import nn
 
 from taco_plugin.engine import ClassCheckHook
@@ -80,3 +85,24 @@ def test_weights_alone_are_told_by_their_shape():
         ClassCheckHook().after_load_checkpoint(runner(test=loop('a', 'b')), weights)
     fitting = {f'module.{name}': value for name, value in Detector(2).state_dict().items()}
     ClassCheckHook().after_load_checkpoint(runner(test=loop('a', 'b')), fitting)
+
+
+@pytest.mark.parametrize(
+    ('use_sigmoid', 'cost', 'fits'),
+    [
+        (True, FocalLossCost(), True),
+        (False, ClassificationCost(), True),
+        (True, ClassificationCost(), False),
+        (False, FocalLossCost(), False),
+    ],
+)
+def test_matching_goes_with_the_loss(use_sigmoid, cost, fits):
+    training = runner(2, loop('a', 'b'))
+    head = training.model.bbox_head
+    head.loss_cls = SimpleNamespace(use_sigmoid=use_sigmoid)
+    head.assigner = SimpleNamespace(match_costs=[BBoxL1Cost(), cost])
+    if fits:
+        ClassCheckHook().before_run(training)
+    else:
+        with pytest.raises(InputError, match=f'use_sigmoid={use_sigmoid}, .*matches by'):
+            ClassCheckHook().before_run(training)

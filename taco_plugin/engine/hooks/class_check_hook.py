@@ -1,7 +1,10 @@
 """Stops a run whose model, data sets or checkpoint disagree about the classes."""
 
+from collections.abc import Sequence
+
 from mmcv.cnn import VGG
 from mmdet.models.roi_heads.mask_heads import FusedSemanticHead
+from mmdet.models.task_modules.assigners import ClassificationCost, FocalLossCost
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -13,15 +16,17 @@ from ...errors import InputError
 
 @HOOKS.register_module()
 class ClassCheckHook(Hook):
-    """Compares the classes of every data set, of the model and of a checkpoint, before any step.
+    """Compares the classes of data sets, model, class weights and checkpoint before any step.
 
     MMDetection trains on whatever matches and ignores the rest. Its ``NumClassCheckHook`` checks
     heads only when an epoch begins, not when testing, and no checkpoints.
 
     Raises:
-        InputError: Before the first iteration, if the data sets have different classes, or a
-            head another number of them; when a checkpoint is resumed from or tested, if it was
-            trained on other classes. A checkpoint to fine-tune from may have any.
+        InputError: Before the first iteration, if the data sets have different classes, a head
+            another number of them, class weights are for others, or a DETR's objects are matched
+            by another activation than is trained; when a checkpoint is resumed
+            from or tested, if it was trained on other classes. A checkpoint to fine-tune from may
+            have any.
     """
 
     def before_run(self, runner: Runner) -> None:
@@ -44,6 +49,9 @@ class ClassCheckHook(Hook):
                     f'model.{name}.num_classes={len(classes)}, or take taxonomy and model from '
                     'taco_plugin.config.put_on_taco'
                 )
+        if hasattr(runner._train_loop, 'dataloader'):
+            _check_class_weights(_model(runner), classes)
+            _check_matching_costs(_model(runner))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compares a checkpoint that is to be used as it is."""
@@ -79,6 +87,26 @@ def _heads(runner: Runner) -> list[tuple[str, int]]:
         and not name.endswith('rpn_head')
         and not isinstance(module, VGG | FusedSemanticHead)
     ]
+
+
+def _check_class_weights(model: nn.Module, classes: Sequence[str]) -> None:
+    """Asks every loss with class weights, but an RPN's, which knows objects only."""
+    for name, module in model.named_modules():
+        if hasattr(module, 'check_classes') and 'rpn_head' not in name:
+            module.check_classes(classes)
+
+
+def _check_matching_costs(model: nn.Module) -> None:
+    """Refuses a loss over sigmoid beside a matching cost over softmax, and the other way round."""
+    for name, module in model.named_modules():
+        costs = getattr(getattr(module, 'assigner', None), 'match_costs', [])
+        use_sigmoid = getattr(getattr(module, 'loss_cls', None), 'use_sigmoid', None)
+        wrong = ClassificationCost if use_sigmoid else FocalLossCost
+        if use_sigmoid is not None and any(isinstance(cost, wrong) for cost in costs):
+            raise InputError(
+                f'model.{name}: loss_cls has use_sigmoid={use_sigmoid}, but the assigner matches '
+                f'by {wrong.__name__}; ClassificationCost is for softmax, FocalLossCost for sigmoid'
+            )
 
 
 def _check_shapes(runner: Runner, weights: dict) -> None:

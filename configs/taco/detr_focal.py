@@ -1,0 +1,35 @@
+"""DETR with sigmoid focal loss, as Conditional and Deformable DETR classify.
+
+Train: tools/train.py configs/taco/detr_focal.py
+Result: not measured.
+
+Loss and matching cost weigh 2 and their gamma and alpha are 2 and 0.25, as in those detectors. The
+classifier starts from a probability of 0.01, as RetinaNet's does: 100 queries see a few objects.
+All else is detr.py's.
+"""
+
+_base_ = './detr.py'
+
+gamma, alpha = 2.0, 0.25
+model = dict(
+    bbox_head=dict(
+        loss_cls=dict(
+            _delete_=True,
+            type='WeightedFocalLoss',
+            use_sigmoid=True,
+            gamma=gamma,
+            alpha=alpha,
+            loss_weight=2.0,
+        ),
+        init_cfg=dict(type='Normal', std=0.01, bias_prob=0.01, override=dict(name='fc_cls')),
+    ),
+    train_cfg=dict(
+        assigner=dict(
+            match_costs=[
+                dict(type='FocalLossCost', weight=2.0, gamma=gamma, alpha=alpha),
+                dict(type='BBoxL1Cost', weight=5.0, box_format='xywh'),
+                dict(type='IoUCost', iou_mode='giou', weight=2.0),
+            ]
+        )
+    ),
+)

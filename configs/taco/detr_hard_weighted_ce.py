@@ -1,0 +1,18 @@
+"""DETR with cross-entropy in which the two most frequent classes weigh half.
+
+Train: tools/train.py configs/taco/detr_hard_weighted_ce.py
+Result: not measured.
+
+All other classes weigh 1, and a query that found no object 0.1, as in DETR. All else is
+detr_weighted_ce.py's.
+"""
+
+_base_ = './detr_weighted_ce.py'
+
+model = dict(
+    bbox_head=dict(
+        loss_cls=dict(
+            class_weights=dict(scheme='hard', frequent=2, frequent_weight=0.5, scale=None)
+        )
+    )
+)

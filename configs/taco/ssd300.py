@@ -1,0 +1,23 @@
+"""SSD, VGG-16, 300 px, on the classes of detect-waste, from COCO's weights.
+
+Train: tools/train.py configs/taco/ssd300.py
+Result: not measured.
+
+The schedule is MMDetection's own for COCO, 24 epochs of five passes. Its augmentation may enlarge
+an image's canvas 16 times, so that photographs are made smaller first: to 1000 px, of which the
+smallest crop, 0.3 of a side, is SSD's 300 px.
+Linear scaling is on: the rate is for a batch of 64 and follows the batch size of the run.
+"""
+
+_base_ = 'mmdet::ssd/ssd300_coco.py'
+from taco_plugin.config import put_on_taco
+
+put_on_taco(
+    _base_,
+    taxonomy='detectwaste7',
+    load_from='https://download.openmmlab.com/mmdetection/v2.0/ssd/ssd300_coco/ssd300_coco_20210803_015428-d231a06e.pth',  # noqa: E501
+)
+
+train_pipeline = _base_.train_dataloader.dataset.dataset.pipeline
+train_pipeline.insert(2, dict(type='Resize', scale=(1000, 1000), keep_ratio=True))
+train_dataloader = dict(dataset=dict(dataset=dict(pipeline=train_pipeline)))

@@ -1,0 +1,18 @@
+"""YOLOX-s that classifies under focal loss.
+
+Train: tools/train.py configs/taco/yolox_focal.py
+Result: not measured.
+
+YOLOX classifies only where there is an object, so that no alpha is needed against background; gamma
+is the 2 of the focal loss paper. All else is yolox.py's.
+"""
+
+_base_ = './yolox.py'
+
+model = dict(
+    bbox_head=dict(
+        loss_cls=dict(
+            _delete_=True, type='WeightedFocalLoss', use_sigmoid=True, gamma=2.0, reduction='sum'
+        )
+    )
+)

@@ -1,0 +1,5 @@
+"""Dense heads that MMDetection lacks."""
+
+from .taco_ssd_head import TacoSSDHead
+
+__all__ = ['TacoSSDHead']
