@@ -15,6 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -152,11 +153,15 @@ def make_page(results: dict[str, list[dict[str, float]]], args: argparse.Namespa
     lines = [
         '# Losses on the embedded sample',
         '',
-        "The demo's detector (`configs/taco/demo.py`), trained with each loss and nothing else",
-        f'changed, with the seeds {", ".join(map(str, args.seeds))}: mean and range on the',
-        f'{sum(test.values())} boxes of the test split, at the checkpoint of the best AP on the',
-        'validation split. Class weights are scaled to a mean of 1 over the boxes of the training',
-        'split (`scale="boxes"`).',
+        *textwrap.wrap(
+            "The demo's detector (`configs/taco/demo.py`), trained with each loss and nothing else "
+            f'changed, with the seeds {", ".join(map(str, args.seeds))}: mean and range on the '
+            f'{sum(test.values())} boxes of the test split, at the checkpoint of the best AP on '
+            'the validation split. Class weights are scaled to a mean of 1 over the boxes of the '
+            'training split (`scale="boxes"`). The sample is drawn and small: on TACO, the order '
+            'of the losses may be another.',
+            100,
+        ),
         '',
         '| loss | AP | AP50 | AP50 of the four rarest classes |',
         '|---|---|---|---|',

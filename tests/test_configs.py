@@ -77,7 +77,10 @@ def training_step(config: Config, num_classes: int) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     config.model.data_preprocessor.pop('batch_augments', None)  # needs a runner
     model = MODELS.build(config.model)
-    size = 300 if config.model.backbone.type == 'SSDVGG' else 64
+    size = 64
+    if config.model.backbone.type == 'SSDVGG':
+        size = 300
+        model.init_weights()  # L2Norm's are not set before
     data = model.data_preprocessor(batch_of_two(num_classes, size), training=True)
     losses = model(**data, mode='loss')
     total, parsed = model.parse_losses(losses)
