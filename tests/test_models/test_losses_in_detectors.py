@@ -4,9 +4,11 @@ import copy
 import functools
 import re
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from operator import attrgetter
 from types import SimpleNamespace
 
+import mmcv
 import numpy as np
 import pytest
 import torch
@@ -277,6 +279,8 @@ def test_an_unweighted_loss_is_stock(name, stock, options):
 @pytest.mark.parametrize('use_sigmoid', [True, False])
 @pytest.mark.parametrize('name', ['detr', 'retinanet', 'faster_rcnn'])
 def test_a_step_in_bfloat16(name, use_sigmoid, loss):
+    if name == 'faster_rcnn' and PathFinder.find_spec('mmcv._ext', mmcv.__path__):
+        pytest.skip('RoIAlign of compiled mmcv has no bfloat16 on CPUs')
     model, place = detector(name, use_sigmoid, loss), PLACES[name]
     with torch.autocast('cpu', dtype=torch.bfloat16):
         losses, slopes = step(model), gradients(model, place)
