@@ -43,6 +43,7 @@ setup(
     python_requires='>=3.11',
     # mmcv or mmcv-lite is chosen by an extra: installed side by side, each corrupts the other.
     install_requires=[
+        'faster-coco-eval',
         'matplotlib',
         'mmdet==3.3.0',
         'mmengine>=0.10.7,<0.11',

@@ -76,6 +76,7 @@ def _set_runtime(config: Config) -> None:
     }
     hooks = config.setdefault('default_hooks', {})
     hooks['class_check'] = {'type': 'ClassCheckHook'}
+    hooks['evaluation_report'] = {'type': 'EvaluationReportHook'}
     hooks.setdefault('visualization', {})['type'] = 'TacoVisualizationHook'
     hooks.setdefault('checkpoint', {'type': 'CheckpointHook', 'interval': 1}).update(
         save_best='coco/bbox_mAP', rule='greater', max_keep_ckpts=1

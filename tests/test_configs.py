@@ -102,6 +102,7 @@ def test_a_leaf_is_whole(leaf, mmdet_scope, annotations):
     assert config.val_evaluator.type == config.test_evaluator.type == 'TacoMetric'
     assert config.default_hooks.checkpoint.save_best == 'coco/bbox_mAP'
     assert config.default_hooks.class_check.type == 'ClassCheckHook'
+    assert config.default_hooks.evaluation_report.type == 'EvaluationReportHook'
     assert config.model.backbone.get('init_cfg') is None
     losses = training_step(config, len(classes))
     assert all(torch.isfinite(loss) for loss in losses.values())

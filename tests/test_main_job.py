@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from taco_plugin.evaluation.record import read_record
+
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs' / 'taco'
 
@@ -74,6 +76,12 @@ def test_every_detector_trains_and_tests(leaf, on_small_taco, tmp_path):
     checkpoint = tmp_path / 'epoch_1.pth'
     tested = on_small_taco('test.py', leaf, checkpoint, '--work-dir', tmp_path / 'test')
     assert tested.returncode == 0, tested.stderr[-3000:]
+    (figures,) = (path.parent for path in (tmp_path / 'test').glob('*/figures/test'))
+    assert (figures / 'test' / 'confusion_matrix.png').stat().st_size > 10_000
+    (record,) = tmp_path.glob('*/evaluations/val_1.json')
+    assert read_record(record)['figures']['bbox']['coco']['mAP'] == pytest.approx(
+        scores_of(tmp_path)['coco/bbox_mAP']
+    )
     scores = json.loads(next((tmp_path / 'test').glob('*/*.json')).read_text())
     assert 'coco/Plastic bag + wrapper_precision' in scores
     assert -1 <= scores['coco/bbox_mAP_50'] <= 1

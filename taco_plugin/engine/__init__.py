@@ -1,5 +1,5 @@
 """What happens around training and testing."""
 
-from .hooks import ClassCheckHook, TacoVisualizationHook
+from .hooks import ClassCheckHook, EvaluationReportHook, TacoVisualizationHook
 
-__all__ = ['ClassCheckHook', 'TacoVisualizationHook']
+__all__ = ['ClassCheckHook', 'EvaluationReportHook', 'TacoVisualizationHook']

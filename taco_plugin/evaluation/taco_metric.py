@@ -1,77 +1,194 @@
-"""COCO's figures for TACO."""
+"""COCO's and the study's figures for TACO."""
 
-from collections.abc import Sequence
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmdet.datasets.api_wrappers import COCO
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
+from mmengine.logging import MMLogger
 
-from ..coco import load_for_taxonomy, read_coco
+from ..coco import Coco, load_for_taxonomy, read_coco
 from ..coco.index import index_coco, order_categories
+from ..errors import InputError
 from ..taxonomies import load_taxonomy
+from .boxes import Boxes, check_labels
+from .coco_scores import score_results
+from .predictions import Prediction, box_results, collect_boxes, input_area_factors, mask_results
+from .record import Record, format_record, make_figures, make_record
+from .summaries import ScoreSettings
+
+_METRICS = ('bbox', 'segm')
+_WITHOUT_EFFECT = ('backend_args', 'file_client_args', 'sort_categories', 'use_mp_eval')
+_USUAL_ITEMS = ['mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l']
 
 
 @METRICS.register_module()
 class TacoMetric(CocoMetric):
-    """COCO's figures under their stock names, and AP of each class.
+    """COCO's figures under their stock names, the study's, and those of each class.
 
     Unlike ``CocoMetric``, it needs no annotation file of its own: it scores against the one that
     the evaluated data set has read, cleaned and mapped in the same way, so that overriding a data
     loader reaches it. It scores and names each class rightly whatever the order of the file's
-    categories.
+    categories. Figures are not rounded, and are -1 for what has no ground truth:
+
+    - ``bbox_mAP``, ``bbox_mAP_50`` and so on: ``CocoMetric``'s.
+    - ``bbox_mAP_s_input``, ``_m_input``, ``_l_input``: small, medium and large boxes by their size
+      after the image was resized for the network.
+    - ``bbox_study_map``, ``bbox_study_map_50`` and so on: what torchmetrics'
+      ``MeanAveragePrecision`` yields for ``iou_thresholds``.
+    - ``<class>_precision`` (AP), ``<class>_AP50`` and ``<class>_AR100``; of the last of several
+      ``metric``.
+
+    After an evaluation, the main process has it in ``evaluation``, see :func:`make_record`, which
+    is empty before, and the boxes in ``truth`` and ``found``.
 
     Args:
-        ann_file: Annotation file; by default the data set's.
-        metric: As for ``CocoMetric``: ``bbox``, ``segm``, or a list of them.
-        classwise: Whether AP of each class is reported, as ``<class>_precision``.
-        kwargs: As for ``CocoMetric``.
+        ann_file: Annotation file; by default the data set's, or the ground truth of the samples
+            if it has none.
+        metric: ``bbox``, ``segm``, or a list of them.
+        classwise: Whether the figures of each class are returned.
+        iou_thresholds: Those that the study's ``map`` averages over, in (0, 1].
+        size_at_input: Whether boxes are counted by their size at the network's input, too.
+        kwargs: As for ``CocoMetric``; ``proposal_nums`` must have 100 among them.
 
     Raises:
-        InputError: When the first image is scored, if the categories of the file are not the
-            classes of the data set.
+        InputError: If an argument is not as described or would have no effect. When the first
+            image is scored: if the categories of the file are not the classes of the data set.
+            When all are: if a prediction is not finite, or of an image that the file lacks.
     """
+
+    metric_items: list[str]
+    truth: Boxes
+    found: Boxes
+    _coco_api: COCO | None
 
     def __init__(
         self,
         ann_file: str | None = None,
         metric: str | list[str] = 'bbox',
         classwise: bool = True,
+        *,
+        iou_thresholds: Sequence[float] = (0.25, 0.5, 0.75),
+        size_at_input: bool = True,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
+        _check_arguments(metric, kwargs)
         super().__init__(ann_file=None, metric=metric, classwise=classwise, **kwargs)
+        self.settings = ScoreSettings(
+            iou=tuple(np.atleast_1d(self.iou_thrs)),
+            study_iou=tuple(iou_thresholds),
+            tops=tuple(self.proposal_nums),
+        )
+        self.metric_items = self.metric_items or _USUAL_ITEMS
+        unknown = sorted(set(self.metric_items) - set(self.settings.coco_names))
+        if unknown:
+            raise InputError(
+                f'metric_items must be of {self.settings.coco_names}, but has {unknown}'
+            )
         self.ann_file = ann_file
-        self._coco_api: COCO | None = None
+        self.size_at_input = size_at_input
+        self.evaluation: Record = {}
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keeps the predictions of a batch."""
-        if self._coco_api is None:
-            self._coco_api = self._read_ground_truth()
+        """Keeps the predictions of a batch, and by how much its images were resized."""
+        self._read_ground_truth()
+        count = len(self.results)
         super().process(data_batch, data_samples)
+        for (_, prediction), sample in zip(self.results[count:], data_samples, strict=True):
+            if 'scale_factor' in sample:
+                prediction['scale_factor'] = tuple(map(float, sample['scale_factor'][:2]))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Figures from the predictions of all images, each in [0, 1], or -1 without boxes."""
-        if self._coco_api is None:  # a rank that was given no image
-            self._coco_api = self._read_ground_truth()
-        return super().compute_metrics(results)
+        self._read_ground_truth()  # if this process was given no image
+        truth = self._coco_api.dataset if self._coco_api else self._convert_ground_truth(results)
+        predictions = [prediction for _, prediction in results]
+        if self.outfile_prefix is not None:
+            self._write_results(truth, predictions)
+        if self.format_only:
+            return {}
+        self.evaluation = self._score(truth, predictions)
+        MMLogger.get_current_instance().info(format_record(self.evaluation))
+        return self._flatten(self.evaluation)
 
-    def _read_ground_truth(self) -> COCO | None:
+    def _score(self, truth: Coco, predictions: list[Prediction]) -> Record:
+        """Scores each of the metrics."""
+        ids = [category['id'] for category in truth['categories']]
+        boxes = Boxes.from_coco(truth, {number: label for label, number in enumerate(ids)})
+        found = collect_boxes(predictions)
+        check_labels('found', found.label, len(ids))
+        factors = input_area_factors(truth, predictions) if self.size_at_input else None
+        if self.size_at_input and factors is None:
+            reason = 'not every image of the ground truth was given, or has a scale_factor'
+            MMLogger.get_current_instance().info(f'no sizes at the network input: {reason}')
+        figures = {}
+        every = self.settings.every_iou, self.settings.every_top
+        for metric in self.metrics:
+            rows = box_results(found, ids) if metric == 'bbox' else mask_results(predictions, ids)
+            scores = score_results(truth, rows, metric, *every, factors)
+            figures[metric] = make_figures(*scores, self.settings)
+        self.truth, self.found = boxes, found
+        meta = dict(self.dataset_meta or {})
+        meta['ann_file'] = self.ann_file or meta.get('ann_file')
+        return make_record(meta, truth, (boxes, found), self.settings, factors, figures)
+
+    def _flatten(self, record: Record) -> dict[str, float]:
+        """What MMEngine logs."""
+        flat: dict[str, float] = {}
+        for metric, figures in record['figures'].items():
+            flat |= {f'{metric}_{name}': figures['coco'][name] for name in self.metric_items}
+            for size, ap in (figures['per_size_at_input'] or {}).items():
+                flat[f'{metric}_mAP_{size[0]}_input'] = ap
+            for name, figure in figures['study'].items():
+                if isinstance(figure, float):
+                    flat[f'{metric}_study_{name}'] = figure
+        if self.classwise:
+            per_class = figures['per_class']
+            for name, *row in zip(record['classes'], *per_class.values(), strict=True):
+                keys = (f'{name}_precision', f'{name}_AP50', f'{name}_AR100')
+                flat |= dict(zip(keys, row, strict=True))
+        return flat
+
+    def _read_ground_truth(self) -> None:
         """The data set's annotations, category ids 1..K in the order of its classes."""
         meta = self.dataset_meta or {}
         path = self.ann_file or meta.get('ann_file')
-        if path is None:
-            return None
+        if path is None or self._coco_api is not None:
+            return
         if 'taxonomy' in meta:
             coco, _ = load_for_taxonomy(path, load_taxonomy(meta['taxonomy']))
         else:
             coco = read_coco(path)
-        return index_coco(order_categories(coco, meta['classes']), _GroundTruth)
+        self._coco_api = index_coco(order_categories(coco, meta['classes']), COCO)
+
+    def _convert_ground_truth(self, results: list) -> Coco:
+        """The annotations of the samples; ids of the categories are the labels."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = self.gt_to_coco_json([truth for truth, _ in results], f'{folder}/samples')
+            return {'annotations': [], **json.loads(Path(path).read_bytes())}
+
+    def _write_results(self, truth: Coco, predictions: list[Prediction]) -> None:
+        """Files of COCO results."""
+        self.cat_ids = [category['id'] for category in truth['categories']]
+        nothing: Prediction = {'labels': [], 'bboxes': [], 'scores': []}
+        self.results2json(predictions or [nothing], self.outfile_prefix)
+        folder = Path(self.outfile_prefix).parent
+        MMLogger.get_current_instance().info(f'results are saved in {folder}')
 
 
-class _GroundTruth(COCO):
-    """Accepts that nothing was detected, for which pycocotools fails and MMDetection gives up."""
-
-    def loadRes(self, resFile: list[dict]) -> COCO:  # noqa: N802, N803
-        if resFile:
-            return super().loadRes(resFile)
-        return index_coco({**self.dataset, 'annotations': []}, COCO)
+def _check_arguments(metric: str | list[str], arguments: Mapping[str, Any]) -> None:
+    metrics = metric if isinstance(metric, list) else [metric]
+    if not metrics or not set(metrics) <= set(_METRICS):
+        raise InputError(
+            f'metric must be of {list(_METRICS)}, but is {metric}; CocoMetric scores proposals'
+        )
+    for name in _WITHOUT_EFFECT:
+        if arguments.get(name):
+            raise InputError(f'{name} has no effect on TacoMetric; leave it out')
+    if arguments.get('format_only') and arguments.get('outfile_prefix') is None:
+        raise InputError('format_only needs an outfile_prefix')

@@ -1,0 +1,117 @@
+import json
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import MMLogger
+
+from taco_plugin.engine import EvaluationReportHook
+from taco_plugin.evaluation import TacoMetric
+from taco_plugin.evaluation.record import read_record
+
+CLASSES = ('Can', 'Cup')
+FIGURES = {
+    *('score_curves', 'precision_recall', 'class_counts'),
+    *('confusion_matrix', 'confusion_matrix_normalised'),
+}
+
+
+class OtherBackend:
+    """As TensorBoard's, it keeps pictures."""
+
+    def __init__(self) -> None:
+        self.pictures = {}
+
+    def add_image(self, name: str, image: np.ndarray, step: int) -> None:
+        self.pictures[name] = image, step
+
+
+@pytest.fixture
+def runner(tmp_path):
+    """Has evaluated: a can that was found in one of two images, and a cup that was missed."""
+    boxes = [(1, 1, [10, 10, 30, 30]), (2, 2, [50, 50, 30, 30])]
+    ann_file = tmp_path / 'test.json'
+    images = [{'id': n, 'file_name': f'{n}.png', 'width': 100, 'height': 100} for n in (1, 2)]
+    annotations = [
+        {'id': n, 'image_id': image, 'category_id': label, 'bbox': box, 'area': 900, 'iscrowd': 0}
+        for n, (image, label, box) in enumerate(boxes, 1)
+    ]
+    categories = [{'id': n, 'name': name} for n, name in enumerate(CLASSES, 1)]
+    ann_file.write_text(
+        json.dumps({'images': images, 'annotations': annotations, 'categories': categories})
+    )
+    for number in (1, 2):
+        cv2.imwrite(str(tmp_path / f'{number}.png'), np.full((100, 100, 3), 90, np.uint8))
+    metric = TacoMetric()
+    palette = [(230, 159, 0), (86, 180, 233)]
+    metric.dataset_meta = {'classes': CLASSES, 'palette': palette, 'ann_file': str(ann_file)}
+    for number, count in ((1, 1), (2, 0)):
+        found = {
+            'bboxes': torch.tensor([[10.0, 10, 40, 40]])[:count],
+            'scores': torch.tensor([0.75])[:count],
+            'labels': torch.tensor([0])[:count],
+        }
+        sample = {'img_id': number, 'ori_shape': (100, 100), 'scale_factor': (2.0, 2.0)}
+        metric.process({}, [{**sample, 'pred_instances': found}])
+    metric.evaluate(size=2)
+    infos = [{'img_id': n, 'img_path': str(tmp_path / f'{n}.png')} for n in (1, 2)]
+    dataset = type('Images', (), {'get_data_info': infos.__getitem__, '__len__': lambda _: 2})()
+    evaluator = SimpleNamespace(metrics=[object(), metric])
+    return SimpleNamespace(
+        val_evaluator=evaluator,
+        test_evaluator=evaluator,
+        test_dataloader=SimpleNamespace(dataset=dataset),
+        visualizer=SimpleNamespace(_vis_backends={'other': OtherBackend()}),
+        logger=MMLogger.get_current_instance(),
+        log_dir=str(tmp_path / 'run'),
+        epoch=3,
+        iter=30,
+    )
+
+
+def test_a_validation_is_recorded_and_drawn(runner, tmp_path):
+    scalars = tmp_path / 'run' / 'vis_data' / 'scalars.json'
+    scalars.parent.mkdir(parents=True)
+    rows = [{'loss': 2.0, 'epoch': 1, 'iter': 9, 'step': 9}, {'coco/bbox_mAP': 0.5, 'step': 1}]
+    scalars.write_text('\n'.join(map(json.dumps, rows)))
+    EvaluationReportHook().after_val_epoch(runner)
+    record = read_record(tmp_path / 'run' / 'evaluations' / 'val_3.json')
+    assert record['classes'] == list(CLASSES)
+    assert record['figures']['bbox']['per_class']['AP50'] == [1, 0]
+    written = {path.stem for path in (tmp_path / 'run' / 'figures' / 'val').iterdir()}
+    assert written == {*FIGURES, 'training'}
+    shown = runner.visualizer._vis_backends['other'].pictures
+    assert set(shown) == {f'val/{name}' for name in written}
+    picture, step = shown['val/class_counts']
+    assert step == 30
+    drawn = cv2.imread(str(tmp_path / 'run' / 'figures' / 'val' / 'class_counts.png'))
+    assert np.array_equal(picture, drawn[..., ::-1])
+
+
+def test_a_test_also_shows_images(runner, tmp_path):
+    EvaluationReportHook(images=1).after_test_epoch(runner)
+    assert (tmp_path / 'run' / 'evaluations' / 'test.json').is_file()
+    folder = tmp_path / 'run' / 'figures' / 'test'
+    assert {path.stem for path in folder.iterdir()} == {*FIGURES, 'worst_images', 'errors'}
+    worst = cv2.imread(str(folder / 'worst_images.jpg'))
+    EvaluationReportHook(images=2).after_test_epoch(runner)
+    both = cv2.imread(str(folder / 'worst_images.jpg'))
+    assert both.shape[1] > 1.9 * worst.shape[1]
+
+
+def test_nothing_is_written_when_it_is_off_or_in_other_processes(runner, tmp_path):
+    EvaluationReportHook(enabled=False).after_val_epoch(runner)
+    runner.val_evaluator.metrics[1].evaluation = {}
+    EvaluationReportHook().after_val_epoch(runner)
+    EvaluationReportHook().after_test_epoch(runner)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_a_run_without_ground_truth_or_detections_is_drawn_too(runner, tmp_path):
+    metric = runner.test_evaluator.metrics[1]
+    metric.found, metric.truth = metric.found[:0], metric.truth[:0]
+    EvaluationReportHook().after_test_epoch(runner)
+    folder = tmp_path / 'run' / 'figures' / 'test'
+    assert {path.stem for path in folder.iterdir()} == FIGURES
