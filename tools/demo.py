@@ -51,6 +51,7 @@ def main() -> None:
     print_scores(newest(test_dir, '*/*.json'), data / 'annotations' / 'test.json')
     print(f'log         {newest(work_dir, "[0-9]*/*.log")}')
     print(f'checkpoint  {checkpoint}')
+    print(f'figures     {newest(test_dir, "*/figures/test")} (curves, confusion, worst images)')
     print(f'pictures    {newest(test_dir, "*/pictures")} (truth left, predictions right)')
     print(f'time        {time.monotonic() - began:.0f} s')
 

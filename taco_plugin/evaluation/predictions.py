@@ -1,5 +1,6 @@
 """What a detector returned for each image, as boxes and as COCO results."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,27 @@ Prediction = Mapping[str, Any]
 ``mask_scores`` and ``scale_factor`` (of width and height)."""
 
 Results = list[dict[str, Any]]
+
+_COLUMNS = ('bboxes', 'labels', 'scores', 'mask_scores')
+
+
+def drop_not_finite(predictions: Sequence[Prediction]) -> tuple[list[Prediction], int]:
+    """Leaves out detections whose box or score is not finite, and counts them.
+
+    A training that goes astray yields some, which is no reason to end it.
+    """
+    kept: list[Prediction] = []
+    dropped = 0
+    for row in predictions:
+        finite = np.isfinite(row['bboxes']).all(axis=1) & np.isfinite(row['scores'])
+        dropped += int((~finite).sum())
+        columns = {key: row[key] for key in _COLUMNS if key in row}
+        if not finite.all():
+            columns = {key: column[finite] for key, column in columns.items()}
+            if 'masks' in row:
+                columns['masks'] = list(itertools.compress(row['masks'], finite))
+        kept.append({**row, **columns})
+    return kept, dropped
 
 
 def collect_boxes(predictions: Sequence[Prediction]) -> Boxes:

@@ -18,7 +18,14 @@ from ..errors import InputError
 from ..taxonomies import load_taxonomy
 from .boxes import Boxes, check_labels
 from .coco_scores import score_results
-from .predictions import Prediction, box_results, collect_boxes, input_area_factors, mask_results
+from .predictions import (
+    Prediction,
+    box_results,
+    collect_boxes,
+    drop_not_finite,
+    input_area_factors,
+    mask_results,
+)
 from .record import Record, format_record, make_figures, make_record
 from .summaries import ScoreSettings
 
@@ -59,7 +66,7 @@ class TacoMetric(CocoMetric):
     Raises:
         InputError: If an argument is not as described or would have no effect. When the first
             image is scored: if the categories of the file are not the classes of the data set.
-            When all are: if a prediction is not finite, or of an image that the file lacks.
+            When all are: if a prediction is of an image or a class that the file lacks.
     """
 
     metric_items: list[str]
@@ -107,7 +114,11 @@ class TacoMetric(CocoMetric):
         """Figures from the predictions of all images, each in [0, 1], or -1 without boxes."""
         self._read_ground_truth()  # if this process was given no image
         truth = self._coco_api.dataset if self._coco_api else self._convert_ground_truth(results)
-        predictions = [prediction for _, prediction in results]
+        predictions, dropped = drop_not_finite([prediction for _, prediction in results])
+        if dropped:
+            MMLogger.get_current_instance().warning(
+                f'{dropped} detections are not finite and are left out; has training diverged?'
+            )
         if self.outfile_prefix is not None:
             self._write_results(truth, predictions)
         if self.format_only:

@@ -15,6 +15,7 @@ from pycocotools import mask as rle
 from taco_plugin.coco.index import index_coco
 from taco_plugin.errors import InputError
 from taco_plugin.evaluation import TacoMetric
+from taco_plugin.evaluation.predictions import drop_not_finite
 
 CLASSES = ('Can', 'Cup')
 
@@ -228,16 +229,44 @@ def test_ground_truth_of_the_samples(ann_file):
 
 
 @pytest.mark.parametrize(
-    ('row', 'message'),
+    'row',
     [
-        ((0, float('nan'), (0, 0, 40, 40)), 'score must be finite, but has nan'),
-        ((0, 0.5, (0, 0, float('nan'), 40)), 'xyxy must be finite, but has nan'),
-        ((2, 0.5, (0, 0, 40, 40)), r'found has the label 2 of 0\.\.1'),
+        (0, float('nan'), (0, 0, 40, 40)),
+        (0, 0.95, (0, 0, float('nan'), 40)),
+        (0, 0.95, (0, 0, float('inf'), 40)),
     ],
 )
-def test_predictions_that_cannot_be_scored_are_refused(ann_file, row, message):
-    with pytest.raises(InputError, match=message):
-        score(ann_file, {1: [row]})
+def test_predictions_that_are_not_finite_are_left_out_and_counted(ann_file, caplog, row):
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    right = (0, 0.9, (0, 0, 40, 40))
+    assert score(ann_file, {1: [row, right, row]}) == score(ann_file, {1: [right]})
+    logger.removeHandler(caplog.handler)
+    assert [
+        record.getMessage()[:28] for record in caplog.records if record.levelname == 'WARNING'
+    ] == ['2 detections are not finite ']
+
+
+def test_predictions_of_unknown_classes_are_refused(ann_file):
+    with pytest.raises(InputError, match=r'found has the label 2 of 0\.\.1'):
+        score(ann_file, {1: [(2, 0.5, (0, 0, 40, 40))]})
+
+
+def test_masks_go_with_the_boxes_that_are_left_out():
+    masks = [{'size': [1, 1], 'counts': text} for text in 'ab']
+    row = {
+        'img_id': 7,
+        'bboxes': np.array([[0, 0, np.nan, 1], [0, 0, 1, 1]]),
+        'scores': np.array([0.5, 0.25]),
+        'labels': np.array([1, 0]),
+        'masks': masks,
+    }
+    (kept,), dropped = drop_not_finite([row])
+    assert dropped == 1
+    assert kept['img_id'] == 7
+    assert kept['masks'] == masks[1:]
+    assert (kept['labels'].tolist(), kept['scores'].tolist()) == ([0], [0.25])
+    assert len(row['masks']) == 2
 
 
 def test_a_box_that_ends_before_it_begins_is_wrong(ann_file):
