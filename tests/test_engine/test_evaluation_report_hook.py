@@ -8,6 +8,7 @@ import torch
 from mmengine.logging import MMLogger
 
 from taco_plugin.engine import EvaluationReportHook
+from taco_plugin.errors import InputError
 from taco_plugin.evaluation import TacoMetric
 from taco_plugin.evaluation.record import read_record
 
@@ -115,3 +116,32 @@ def test_a_run_without_ground_truth_or_detections_is_drawn_too(runner, tmp_path)
     EvaluationReportHook().after_test_epoch(runner)
     folder = tmp_path / 'run' / 'figures' / 'test'
     assert {path.stem for path in folder.iterdir()} == FIGURES
+
+
+def test_images_that_were_not_tested_are_not_drawn(runner, tmp_path):
+    """The data set was cut down to its first image, the ground truth was not."""
+    runner.test_dataloader.dataset = type(
+        'One',
+        (),
+        {
+            'get_data_info': lambda _, index: {
+                'img_id': index + 1,
+                'img_path': str(tmp_path / '1.png'),
+            },
+            '__len__': lambda _: 1,
+        },
+    )()
+    EvaluationReportHook().after_test_epoch(runner)
+    folder = tmp_path / 'run' / 'figures' / 'test'
+    assert {path.stem for path in folder.iterdir()} == {*FIGURES, 'worst_images', 'errors'}
+
+
+def test_a_report_that_fails_does_not_end_the_training(runner, tmp_path, caplog):
+    (tmp_path / 'run').write_text('in the way')
+    runner.logger.addHandler(caplog.handler)
+    EvaluationReportHook().after_val_epoch(runner)
+    runner.logger.removeHandler(caplog.handler)
+    assert 'val_3 could not be reported' in caplog.text
+    assert 'InputError' in caplog.text
+    with pytest.raises(InputError):
+        EvaluationReportHook().after_test_epoch(runner)

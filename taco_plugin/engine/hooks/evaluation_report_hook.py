@@ -61,10 +61,14 @@ class EvaluationReportHook(Hook):
         self.images = images
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Reports a validation."""
+        """Reports a validation; should that fail, it is logged and training goes on."""
         for metric in self._metrics(runner.val_evaluator):
             name = f'val_{runner.epoch or runner.iter}'
-            self._write(runner, metric, name, 'val', {**_draw(metric), **_draw_training(runner)})
+            try:
+                figures = {**_draw(metric), **_draw_training(runner)}
+                self._write(runner, metric, name, 'val', figures)
+            except Exception:
+                runner.logger.exception(f'{name} could not be reported')
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Reports a test."""
@@ -94,13 +98,14 @@ class EvaluationReportHook(Hook):
     def _draw_images(self, runner: Runner, metric: TacoMetric) -> Iterator[tuple[str, np.ndarray]]:
         """Mosaics of the worst images and of the most confident errors."""
         threshold = _threshold(metric)
-        boxes = metric.truth, metric.found
         dataset = runner.test_dataloader.dataset
         infos = map(dataset.get_data_info, range(len(dataset)))
         paths = {info['img_id']: info['img_path'] for info in infos}
+        tested = np.isin(metric.truth.image, list(paths))  # all, unless the data set was cut down
+        boxes = metric.truth[tested], metric.found
         worst = image_errors(*boxes, threshold).image[: self.images]
         classes, colours = metric.dataset_meta['classes'], metric.dataset_meta['palette']
-        chosen = {int(image): paths[int(image)] for image in worst if int(image) in paths}
+        chosen = {image: paths[image] for image in worst.tolist()}
         if chosen:
             yield 'worst_images', mosaic_of_predictions(chosen, *boxes, classes, colours, threshold)
             errors = confident_errors(*boxes, threshold)
