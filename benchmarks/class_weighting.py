@@ -8,8 +8,6 @@ trained again.
 """
 
 import argparse
-import contextlib
-import io
 import json
 import os
 import statistics
@@ -21,10 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
-
-from taco_plugin.coco.index import index_coco
+from taco_plugin.coco import class_statistics, read_coco
+from taco_plugin.evaluation.record import read_record
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / 'configs' / 'taco' / 'demo.py'
@@ -100,9 +96,8 @@ def train_and_score(args: argparse.Namespace, loss: str, seed: int) -> dict[str,
     seeded = ['--cfg-options', f'randomness.seed={seed}', *options]
     run('train.py', CONFIG, '--work-dir', folder, *seeded, **shared)
     checkpoint = newest(folder.glob('best_coco_bbox_mAP_*.pth'))
-    test = ['--cfg-options', f'test_evaluator.outfile_prefix={folder / "test"}', *options]
-    run('test.py', CONFIG, checkpoint, '--work-dir', folder / 'test', *test, **shared)
-    figures = score(args.data / 'annotations' / 'test.json', folder / 'test.bbox.json')
+    run('test.py', CONFIG, checkpoint, '--work-dir', folder / 'test', *seeded, **shared)
+    figures = read_figures(newest((folder / 'test').glob('*/evaluations/test.json')))
     beside = result.with_suffix('.part')
     beside.write_text(json.dumps(figures))
     beside.replace(result)
@@ -110,21 +105,12 @@ def train_and_score(args: argparse.Namespace, loss: str, seed: int) -> dict[str,
     return figures
 
 
-def score(ann_file: Path, predictions: Path) -> dict[str, float]:
-    """``AP`` and ``AP50``, and AP50 of each class by its name."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(ann_file)
-        boxes = json.loads(predictions.read_text())
-        nothing = {**truth.dataset, 'annotations': []}  # pycocotools refuses an empty list
-        detections = truth.loadRes(boxes) if boxes else index_coco(nothing, COCO)
-        evaluation = COCOeval(truth, detections, 'bbox')
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    at_50 = evaluation.eval['precision'][0, :, :, 0, -1].mean(0)  # over the recalls
-    names = [category['name'] for category in truth.loadCats(truth.getCatIds())]
-    per_class = dict(zip(names, map(float, at_50), strict=True))
-    return {'AP': float(evaluation.stats[0]), 'AP50': float(evaluation.stats[1]), **per_class}
+def read_figures(path: Path) -> dict[str, float]:
+    """``AP`` and ``AP50``, and AP50 of each class by its name, of a recorded evaluation."""
+    record = read_record(path)
+    figures = record['figures']['bbox']
+    per_class = dict(zip(record['classes'], figures['per_class']['AP50'], strict=True))
+    return {'AP': figures['coco']['mAP'], 'AP50': figures['coco']['mAP_50'], **per_class}
 
 
 def newest(paths: Iterator[Path]) -> Path:
@@ -134,9 +120,7 @@ def newest(paths: Iterator[Path]) -> Path:
 
 def boxes_of(ann_file: Path) -> dict[str, int]:
     """Number of boxes of each class of a prepared file."""
-    coco = json.loads(ann_file.read_text())
-    labels = [annotation['category_id'] for annotation in coco['annotations']]
-    return {category['name']: labels.count(category['id']) for category in coco['categories']}
+    return {row.name: row.boxes for row in class_statistics(read_coco(ann_file)).classes}
 
 
 def cell(values: Sequence[float]) -> str:

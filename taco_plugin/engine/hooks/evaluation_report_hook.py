@@ -65,16 +65,17 @@ class EvaluationReportHook(Hook):
         for metric in self._metrics(runner.val_evaluator):
             name = f'val_{runner.epoch or runner.iter}'
             try:
-                figures = {**_draw(metric), **_draw_training(runner)}
-                self._write(runner, metric, name, 'val', figures)
+                figures, _ = _draw(metric)
+                self._write(runner, metric, name, 'val', figures | _draw_training(runner))
             except Exception:
                 runner.logger.exception(f'{name} could not be reported')
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Reports a test."""
         for metric in self._metrics(runner.test_evaluator):
-            self._write(runner, metric, 'test', 'test', _draw(metric))
-            for name, picture in self._draw_images(runner, metric):
+            figures, threshold = _draw(metric)
+            self._write(runner, metric, 'test', 'test', figures)
+            for name, picture in self._draw_images(runner, metric, threshold):
                 path = Path(runner.log_dir) / 'figures' / 'test' / f'{name}.jpg'
                 Image.fromarray(picture).save(path, quality=90)
                 _show(runner, f'test/{name}', picture)
@@ -95,9 +96,10 @@ class EvaluationReportHook(Hook):
             _show(runner, f'{split}/{title}', path)
         runner.logger.info(f'{name}: figures in {folder / "figures" / split}')
 
-    def _draw_images(self, runner: Runner, metric: TacoMetric) -> Iterator[tuple[str, np.ndarray]]:
+    def _draw_images(
+        self, runner: Runner, metric: TacoMetric, threshold: float
+    ) -> Iterator[tuple[str, np.ndarray]]:
         """Mosaics of the worst images and of the most confident errors."""
-        threshold = _threshold(metric)
         dataset = runner.test_dataloader.dataset
         infos = map(dataset.get_data_info, range(len(dataset)))
         paths = {info['img_id']: info['img_path'] for info in infos}
@@ -112,29 +114,24 @@ class EvaluationReportHook(Hook):
             yield 'errors', mosaic_of_errors(paths, *boxes, errors, classes)
 
 
-def _threshold(metric: TacoMetric) -> float:
-    """The confidence threshold of the best F1; 0.25 where there is nothing to find."""
-    matches = match(metric.truth, metric.found)
-    threshold, _ = best_f1(score_curves(matches, len(metric.dataset_meta['classes'])))
-    return 0.25 if np.isnan(threshold) else threshold
-
-
-def _draw(metric: TacoMetric) -> dict[str, Figure]:
-    """Figures of an evaluation, by their names."""
+def _draw(metric: TacoMetric) -> tuple[dict[str, Figure], float]:
+    """Figures of an evaluation, by their names, and the confidence threshold that they are at."""
     classes, colours = metric.dataset_meta['classes'], metric.dataset_meta['palette']
     matches = match(metric.truth, metric.found)
-    threshold = _threshold(metric)
+    curves = score_curves(matches, len(classes))
+    threshold, _ = best_f1(curves)
+    threshold = 0.25 if np.isnan(threshold) else threshold  # where there is nothing to find
     boxes = metric.truth, metric.found, len(classes)
     matrix = confusion_matrix(*boxes, threshold)
-    curves = score_curves(matches, len(classes))
     precision = precision_recall(matches, len(classes))
-    return {
+    figures = {
         'score_curves': plot_score_curves(curves, classes, colours),
         'precision_recall': plot_precision_recall(precision, classes, colours),
         'confusion_matrix': plot_confusion_matrix(matrix, classes),
         'confusion_matrix_normalised': plot_confusion_matrix(matrix, classes, normalised=True),
         'class_counts': plot_class_counts(*class_counts(*boxes, threshold), classes),
     }
+    return figures, threshold
 
 
 def _draw_training(runner: Runner) -> dict[str, Figure]:
