@@ -12,7 +12,13 @@ from .images import (
 )
 from .read import Coco, read_coco
 from .split import SPLITS, split_images, stratify
-from .statistics import ClassStatistics, CocoStatistics, class_statistics, format_table
+from .statistics import (
+    ClassStatistics,
+    CocoStatistics,
+    class_statistics,
+    format_table,
+    inverse_density,
+)
 from .write import to_json, write_files
 
 __all__ = [
@@ -33,6 +39,7 @@ __all__ = [
     'drop_images',
     'fit_categories',
     'format_table',
+    'inverse_density',
     'load_for_taxonomy',
     'read_coco',
     'remap_categories',

@@ -15,7 +15,7 @@ class ClassStatistics:
         name: The category's name.
         boxes: Number of its boxes.
         images: Number of images with at least one of its boxes.
-        inverse_density: ``N / (boxes + 1)`` over the N boxes of all classes.
+        inverse_density: See the function of that name.
         weight: ``inverse_density`` divided by its sum over the classes.
     """
 
@@ -43,6 +43,16 @@ class CocoStatistics:
     classes: tuple[ClassStatistics, ...]
 
 
+def inverse_density(counts: Sequence[int]) -> list[float]:
+    """``N / (n + 1)`` for a class of n of the N boxes.
+
+    >>> inverse_density([3, 1, 0])
+    [1.0, 2.0, 4.0]
+    """
+    total = sum(counts)
+    return [total / (count + 1) for count in counts]
+
+
 def class_statistics(coco: Coco) -> CocoStatistics:
     """Counts images and boxes, of each class as well.
 
@@ -61,7 +71,7 @@ def class_statistics(coco: Coco) -> CocoStatistics:
     pairs = {(annotation['category_id'], annotation['image_id']) for annotation in annotations}
     images = Counter(category_id for category_id, _ in pairs)
     ids = [category['id'] for category in coco['categories']]
-    densities = [len(annotations) / (boxes[category_id] + 1) for category_id in ids]
+    densities = inverse_density([boxes[category_id] for category_id in ids])
     total = sum(densities) or 1.0  # without any box, all weights are 0
     return CocoStatistics(
         images=len(coco['images']),

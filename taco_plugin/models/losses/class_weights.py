@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from ...coco import class_statistics, load_for_taxonomy
+from ...coco import class_statistics, inverse_density, load_for_taxonomy
 from ...errors import InputError
 from ...taxonomies import load_taxonomy
 
@@ -26,15 +26,6 @@ class ClassWeights:
 
     weights: tuple[float, ...]
     classes: tuple[str, ...] | None = None
-
-
-def inverse_density(counts: Sequence[int]) -> list[float]:
-    """``N / (n + 1)`` for a class of n of the N boxes.
-
-    >>> inverse_density([3, 1, 0])
-    [1.0, 2.0, 4.0]
-    """
-    return [sum(counts) / (count + 1) for count in counts]
 
 
 def sqrt_inverse(counts: Sequence[int]) -> list[float]:
