@@ -2,7 +2,7 @@
 
 from .class_counts import plot_class_counts
 from .confusion_matrix import plot_confusion_matrix
-from .figure import save_figure
+from .figure import save_figure, save_photo
 from .precision_recall import plot_precision_recall
 from .scalars import read_scalars
 from .score_curves import plot_score_curves
@@ -16,4 +16,5 @@ __all__ = [
     'plot_training',
     'read_scalars',
     'save_figure',
+    'save_photo',
 ]

@@ -2,12 +2,13 @@
 
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from ..errors import InputError
 
@@ -87,10 +88,28 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     path = Path(path)
     if path.suffix.lower() != '.png':
         raise InputError(f'{path}: a figure is written as .png')
+    _save(path, lambda beside: figure.savefig(beside, format='png', dpi=figure.dpi))
+
+
+def save_photo(pixels: np.ndarray, path: str | Path) -> None:
+    """Writes a JPEG as :func:`save_figure` writes a PNG.
+
+    Args:
+        pixels: RGB, uint8, shape (H, W, 3).
+        path: Its folder is made if need be.
+
+    Raises:
+        InputError: If the path cannot be written.
+    """
+    image = Image.fromarray(pixels)
+    _save(Path(path), lambda beside: image.save(beside, format='jpeg', quality=90))
+
+
+def _save(path: Path, write: Callable[[Path], object]) -> None:
     beside = path.with_name(f'.{path.name}.{os.getpid()}.new')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(beside, format='png', dpi=figure.dpi)
+        write(beside)
         os.replace(beside, path)
     except OSError as error:
         raise InputError(f'{path}: cannot be written ({error.strerror})') from None

@@ -1,11 +1,12 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from taco_plugin.errors import InputError
-from taco_plugin.visualization import save_figure
+from taco_plugin.visualization import save_figure, save_photo
 from taco_plugin.visualization.figure import add_note, empty_figure, new_figure, show_name
 
 
@@ -37,6 +38,18 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match='file/figure.png: cannot be written'):
         save_figure(empty_figure('Title', 'nothing'), tmp_path / 'file' / 'figure.png')
+
+
+def test_a_photo_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / 'new' / 'photo.jpg'
+    save_photo(np.full((20, 30, 3), (200, 100, 50), np.uint8), path)
+    with Image.open(path) as image:
+        assert image.format == 'JPEG'
+        assert image.size == (30, 20)
+        assert np.abs(np.asarray(image)[10, 10] - np.array([200, 100, 50])).max() < 5
+    with pytest.raises(InputError, match='new/photo.jpg/photo.jpg: cannot be written'):
+        save_photo(np.zeros((2, 2, 3), np.uint8), path / 'photo.jpg')
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_class_name_is_no_formula_and_is_shortened():

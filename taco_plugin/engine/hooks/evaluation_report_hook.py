@@ -27,6 +27,7 @@ from ...visualization import (
     plot_training,
     read_scalars,
     save_figure,
+    save_photo,
 )
 from ...visualization.mosaics import mosaic_of_errors, mosaic_of_predictions
 
@@ -77,7 +78,7 @@ class EvaluationReportHook(Hook):
             self._write(runner, metric, 'test', 'test', figures)
             for name, picture in self._draw_images(runner, metric, threshold):
                 path = Path(runner.log_dir) / 'figures' / 'test' / f'{name}.jpg'
-                Image.fromarray(picture).save(path, quality=90)
+                save_photo(picture, path)
                 _show(runner, f'test/{name}', picture)
 
     def _metrics(self, evaluator: Evaluator) -> list[TacoMetric]:
