@@ -80,7 +80,7 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     """Scores the predictions with one metric."""
     from mmdet.evaluation import CocoMetric
 
-    from taco_plugin.evaluation import TacoMetric
+    from taco_plugin.evaluation.taco_metric import TacoMetric
 
     with np.load(args.folder / 'found.npz') as columns:
         rows = zip(*(torch.from_numpy(columns[key]) for key in columns), strict=True)

@@ -8,8 +8,9 @@ from . import compat
 
 compat.install()
 
-from . import datasets, engine, evaluation  # noqa: E402
+from . import datasets, engine  # noqa: E402
+from .evaluation import taco_metric  # noqa: E402
 from .models import dense_heads  # noqa: E402
 from .models.losses import weighted_losses  # noqa: E402
 
-__all__ = ['datasets', 'dense_heads', 'engine', 'evaluation', 'weighted_losses']
+__all__ = ['datasets', 'dense_heads', 'engine', 'taco_metric', 'weighted_losses']

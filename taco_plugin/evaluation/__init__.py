@@ -1,5 +1,5 @@
-"""Scores detectors on TACO."""
+"""Scores, curves, matrices and errors of detections, and the registered metric around them.
 
-from .taco_metric import TacoMetric
-
-__all__ = ['TacoMetric']
+The metric, :class:`~taco_plugin.evaluation.taco_metric.TacoMetric`, is imported by
+:mod:`taco_plugin.plugin`, not here: all else needs nothing of MMDetection.
+"""

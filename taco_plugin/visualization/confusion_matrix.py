@@ -9,6 +9,7 @@ from matplotlib.colors import Colormap, Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ..evaluation.confusion import normalise
 from .figure import add_note, check_shape, empty_figure, name_classes, new_figure, show_name
 
 _MOST_WITH_TEXT = 20
@@ -46,9 +47,7 @@ def plot_confusion_matrix(
     total = np.nan_to_num(matrix).sum(axis=1)
     if not total.any():
         return empty_figure(title, 'no ground truth and no detections')
-    shown = matrix
-    if normalised:
-        shown = np.divide(100 * matrix, total[:, None], where=total[:, None] > 0, out=matrix * 0)
+    shown = 100 * normalise(matrix) if normalised else matrix
     cell = _CELL_WITH_TEXT if len(classes) <= _MOST_WITH_TEXT else _SMALLEST_CELL
     side = max(count * cell, _LEAST_SIDE)
     names = [*map(show_name, classes), 'background']

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from ..errors import InputError
+from ..evaluation.boxes import Boxes
+from ..evaluation.detection_errors import DetectionErrors
 from .labels import draw_boxes, draw_frame
 from .photo import Photo, Source, read_photo
 from .tiles import TEXT, Color, font, paste, text_tile, wrap
-
-if TYPE_CHECKING:
-    from ..evaluation.boxes import Boxes
-    from ..evaluation.detection_errors import DetectionErrors
 
 WRONG: Color = (255, 120, 0)
 TRUE: Color = (86, 180, 233)

@@ -1,23 +1,20 @@
 """Precision, recall and F1 over the confidence threshold."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..evaluation.curves import ScoreCurves, best_f1
 from .class_lines import ClassLines, Color
 from .figure import add_note, check_shape, empty_figure, name_classes, new_figure
-
-if TYPE_CHECKING:
-    from ..evaluation.curves import ScoreCurves
 
 _TITLE = 'Precision, recall and F1 by confidence threshold'
 
 
 def plot_score_curves(
-    curves: 'ScoreCurves', classes: Sequence[str], colors: Sequence[Color]
+    curves: ScoreCurves, classes: Sequence[str], colors: Sequence[Color]
 ) -> Figure:
     """Three panels over the confidence threshold, with the threshold of the best mean F1 marked.
 
@@ -39,8 +36,10 @@ def plot_score_curves(
         nothing = (curves.precision[~missing] == 1).all()
         return empty_figure(_TITLE, 'no detections' if nothing else 'no correct detections')
     order = np.argsort(curves.thresholds, kind='stable')
-    best = order[np.argmax(curves.mean_f1[order])]
-    threshold, f1 = float(curves.thresholds[best]), float(curves.mean_f1[best])
+    figures = curves.thresholds, curves.precision, curves.recall, curves.f1
+    curves = ScoreCurves(*(values[..., order] for values in figures))
+    threshold, f1 = best_f1(curves)
+    best = np.searchsorted(curves.thresholds, threshold)
     lines = ClassLines(classes, colors, curves.f1.max(axis=1))
     figure = new_figure(14, 4.8, _TITLE)
     panels = {
@@ -50,7 +49,7 @@ def plot_score_curves(
     }
     all_axes = figure.subplots(1, len(panels), sharex=True, sharey=True)
     for axes, (name, (of_classes, mean)) in zip(all_axes, panels.items(), strict=True):
-        lines.draw(axes, curves.thresholds[order], of_classes[:, order], mean[order])
+        lines.draw(axes, curves.thresholds, of_classes, mean)
         axes.axvline(threshold, color='0.3', linestyle=':', linewidth=1.2, zorder=6)
         axes.plot(threshold, mean[best], 'o', color='black', markeredgecolor='white', zorder=7)
         axes.set_title(f'{name}: mean {mean[best]:.2f} at {threshold:.3f}', fontsize=10)
