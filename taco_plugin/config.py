@@ -29,10 +29,11 @@ def put_on_taco(config: Config, taxonomy: str, load_from: str | None = None) -> 
 
     Every ``num_classes`` of the model becomes the number of classes, every ``taxonomy`` of class
     weights this one, every data set a :class:`~taco_plugin.datasets.TacoDataset` on the prepared
-    train, val or test file, every evaluator a :class:`~taco_plugin.evaluation.TacoMetric`;
-    ``train_annotations`` names the file to count classes in. The best checkpoint is kept, the
-    learning rate scaled to the batch size, and the plugin imported. Augmentations, schedule and
-    all else stay as they are. Of a config that is on TACO already, only the taxonomy changes.
+    train, val or test file, every evaluator a
+    :class:`~taco_plugin.evaluation.taco_metric.TacoMetric`; ``train_annotations`` names the file to
+    count classes in. The best checkpoint is kept, the learning rate scaled to the batch size, and
+    the plugin imported. Augmentations, schedule and all else stay as they are. Of a config that is
+    on TACO already, only the taxonomy changes.
 
     Args:
         config: ``_base_`` in a config file, or a config that was loaded.
@@ -77,6 +78,7 @@ def _set_runtime(config: Config) -> None:
     hooks = config.setdefault('default_hooks', {})
     hooks['class_check'] = {'type': 'ClassCheckHook'}
     hooks['evaluation_report'] = {'type': 'EvaluationReportHook'}
+    hooks['early_stopping'] = {'type': 'TacoEarlyStoppingHook'}
     hooks.setdefault('visualization', {})['type'] = 'TacoVisualizationHook'
     hooks.setdefault('checkpoint', {'type': 'CheckpointHook', 'interval': 1}).update(
         save_best='coco/bbox_mAP', rule='greater', max_keep_ckpts=1

@@ -1,5 +1,15 @@
 """What happens around training and testing."""
 
-from .hooks import ClassCheckHook, EvaluationReportHook, TacoVisualizationHook
+from .hooks import (
+    ClassCheckHook,
+    EvaluationReportHook,
+    TacoEarlyStoppingHook,
+    TacoVisualizationHook,
+)
 
-__all__ = ['ClassCheckHook', 'EvaluationReportHook', 'TacoVisualizationHook']
+__all__ = [
+    'ClassCheckHook',
+    'EvaluationReportHook',
+    'TacoEarlyStoppingHook',
+    'TacoVisualizationHook',
+]

@@ -1,0 +1,188 @@
+"""Ends a training that does not get better any more, once its schedule allows to tell."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from mmdet.engine.hooks import PipelineSwitchHook, YOLOXModeSwitchHook
+from mmdet.registry import HOOKS
+from mmengine.hooks import EarlyStoppingHook
+from mmengine.optim.scheduler.param_scheduler import (
+    ConstantParamScheduler,
+    MultiStepParamScheduler,
+    ReduceOnPlateauParamScheduler,
+    StepParamScheduler,
+)
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+from ...errors import InputError
+
+_KEPT = 'early_stopping'
+_UNDEFINED = -1
+"""What COCO's figures are without ground truth."""
+
+_LEAST_PATIENCE = 5
+_OFF = 'default_hooks.early_stopping.enabled=False'
+
+
+@HOOKS.register_module()
+class TacoEarlyStoppingHook(EarlyStoppingHook):
+    """MMEngine's hook, made for an mAP in [0, 1], and aware of the schedule of the training.
+
+    The stock hook asks for improvements by 0.1, and for nothing but patience. This one never stops
+    a training before the last step of its learning rate (``MultiStepLR``, ``StepLR``), or before a
+    cosine or another gradual schedule has begun, and counts anew after each of them and after a
+    switch of the augmentation (``YOLOXModeSwitchHook``, ``PipelineSwitchHook``). With the default
+    patience, only the shipped configs of YOLOX can stop early: after 100 of their 300 epochs
+    without improvement, and then without the epochs without mosaics at their end.
+
+    A figure of -1, of no ground truth, is not counted; one that is not finite ends the training.
+    Checkpoints keep the count, and a resumed training goes on with it. As they are saved before
+    their epoch is validated, that validation may be missing, and the training go on for one more.
+    Processes stop together, as each is given the same figures.
+
+    Args:
+        monitor: Key of the figure.
+        rule: ``greater`` or ``less``, whichever is better.
+        min_delta: By how much a figure has to be better than the best before.
+        patience: How many validations in a row may be no better; by default as many as a third
+            of the training has, and five at least.
+        enabled: If False, the training is never stopped.
+        kwargs: As for ``EarlyStoppingHook``.
+
+    Raises:
+        InputError: If ``min_delta`` or ``patience`` is too small.
+    """
+
+    priority = 'LOW'  # before a best checkpoint is saved, which then has the count of its epoch
+
+    best_score: float
+    patience: int | None
+
+    def __init__(
+        self,
+        monitor: str = 'coco/bbox_mAP',
+        rule: str = 'greater',
+        min_delta: float = 0.001,
+        *,
+        patience: int | None = None,
+        enabled: bool = True,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        if min_delta < 0:
+            raise InputError(f'min_delta must be 0 or more, but is {min_delta}')
+        if patience is not None and patience < 1:
+            raise InputError(f'patience must be 1 or more, but is {patience}')
+        super().__init__(monitor, rule, min_delta, patience=patience, **kwargs)
+        self.enabled = enabled
+        self._training = False
+        self._best_at = 0
+        self._last_iter = 0
+
+    def before_run(self, runner: Runner) -> None:
+        """Does nothing; the stock hook makes a mere test build the training loop."""
+
+    def before_train(self, runner: Runner) -> None:
+        """Takes up the count of a checkpoint that is resumed from."""
+        self._training = self.enabled
+        kept = runner.message_hub.get_info(_KEPT, {})
+        self.best_score = kept.get('best_score', self.best_score)
+        self.wait_count = kept.get('wait_count', 0)
+        self._best_at = kept.get('best_at', 0)
+        self._last_iter = kept.get('last_iter', 0)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Counts a validation of a training, and stops it if there is a reason."""
+        metrics = metrics or {}
+        if not self._training:
+            return
+        if self.monitor not in metrics:
+            super().after_val_epoch(runner, metrics)  # warns, or raises if strict
+        elif metrics[self.monitor] == _UNDEFINED:
+            runner.logger.warning(f'{self.monitor} is -1: early stopping does not count it')
+        else:
+            self._count(runner, metrics[self.monitor])
+            done, length, unit = _progress(runner)
+            reason = self._reason_to_stop(runner, metrics[self.monitor], unit)
+            if reason and done < length:
+                runner.train_loop.stop_training = True
+                runner.logger.warning(
+                    f'Training stops early, after {unit} {done} of {length}: {reason}. '
+                    f'To train on: --resume --cfg-options {_OFF}'
+                )
+
+    def _count(self, runner: Runner, score: float) -> None:
+        changes = [*_falls(runner), *_switches(runner)]
+        if any(self._last_iter <= change < runner.iter for change in changes):
+            self.wait_count = 0
+        surpasses = self.rule_map[self.rule]
+        if math.isfinite(score) and not surpasses(self.best_score + self.min_delta, score):
+            self.best_score, self._best_at, self.wait_count = score, _progress(runner)[0], 0
+        else:
+            self.wait_count += 1
+        self._last_iter = runner.iter
+        kept = {
+            'best_score': self.best_score,
+            'best_at': self._best_at,
+            'wait_count': self.wait_count,
+            'last_iter': self._last_iter,
+        }
+        runner.message_hub.update_info(_KEPT, kept)
+
+    def _reason_to_stop(self, runner: Runner, score: float, unit: str) -> str | None:
+        if self.check_finite and not math.isfinite(score):
+            return f'it has diverged, {self.monitor} is {score}'
+        threshold = self.stopping_threshold
+        if threshold is not None and self.rule_map[self.rule](score, threshold):
+            return f'{self.monitor} is {score:.4f}, {self.rule} than {threshold}'
+        if self.wait_count < self._find_patience(runner):
+            return None
+        if any(runner.iter <= fall for fall in _falls(runner)):
+            return None
+        validations = f'{self.wait_count} validation{"s" * (self.wait_count > 1)}'
+        return (
+            f'{self.monitor} was {self.best_score:.4f} after {unit} {self._best_at}, and has not '
+            f'got better by {abs(self.min_delta):g} in {validations} since'
+        )
+
+    def _find_patience(self, runner: Runner) -> int:
+        if self.patience is not None:
+            return self.patience
+        validations = _progress(runner)[1] / runner.train_loop.val_interval
+        return max(math.ceil(validations / 3), _LEAST_PATIENCE)
+
+
+def _progress(runner: Runner) -> tuple[int, int, str]:
+    """Steps of the training loop that are done, all of them, and what they are."""
+    if isinstance(runner.train_loop, IterBasedTrainLoop):
+        return runner.iter, runner.max_iters, 'iteration'
+    return runner.epoch, runner.max_epochs, 'epoch'
+
+
+def _falls(runner: Runner) -> Iterator[int]:
+    """Iterations after which the learning rate steps, or a gradual schedule begins."""
+    schedulers = runner.param_schedulers or []
+    if isinstance(schedulers, dict):  # several optimizers
+        schedulers = [scheduler for some in schedulers.values() for scheduler in some]
+    length = runner.max_iters // runner.max_epochs
+    for scheduler in schedulers:
+        unit = length if scheduler.by_epoch else 1
+        end = min(scheduler.end * unit, runner.max_iters)
+        steps: Iterator[int] | range = iter([0])
+        if isinstance(scheduler, MultiStepParamScheduler):
+            steps = iter(scheduler.milestones)
+        elif isinstance(scheduler, StepParamScheduler):
+            steps = range(scheduler.step_size, runner.max_iters, scheduler.step_size)
+        elif isinstance(scheduler, ConstantParamScheduler | ReduceOnPlateauParamScheduler):
+            continue
+        yield from (fall for step in steps if (fall := (scheduler.begin + step) * unit) < end)
+
+
+def _switches(runner: Runner) -> Iterator[int]:
+    """Iterations after which the augmentation is another."""
+    length = runner.max_iters // runner.max_epochs
+    for hook in runner.hooks:
+        if isinstance(hook, YOLOXModeSwitchHook):
+            yield (runner.max_epochs - hook.num_last_epochs - 1) * length
+        elif isinstance(hook, PipelineSwitchHook):
+            yield hook.switch_epoch * length
