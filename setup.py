@@ -37,13 +37,18 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     packages=find_packages(include=['taco_plugin', 'taco_plugin.*']),
-    package_data={'taco_plugin.taxonomies': ['*.csv']},
+    package_data={
+        'taco_plugin.taxonomies': ['*.csv'],
+        'taco_plugin.comparison': ['*.jinja', '*.css', '*.js'],
+    },
     cmdclass={'build_py': BuildWithConfigs},
     zip_safe=False,
     python_requires='>=3.11',
     # mmcv or mmcv-lite is chosen by an extra: installed side by side, each corrupts the other.
     install_requires=[
         'faster-coco-eval',
+        'jinja2',
+        'markupsafe',
         'matplotlib',
         'mmdet==3.3.0',
         'mmengine>=0.10.7,<0.11',
@@ -69,6 +74,7 @@ setup(
             'pytest',
             'pytest-xdist',
             'ruff',
+            'tensorboard',
             'types-tqdm',
         ],
     },

@@ -14,7 +14,7 @@ def test_the_demo_shows_scores_and_where_everything_lies(run_tool, tmp_path):
     assert result.returncode == 0, result.stderr[-3000:]
     assert re.search(r'^mAP_50 +-?\d\.\d{3}$', result.stdout, re.MULTILINE)
     assert re.search(r'^Plastic bag \+ wrapper +-?\d\.\d{3} +\d+$', result.stdout, re.MULTILINE)
-    for name in ('log', 'checkpoint', 'figures', 'pictures'):
+    for name in ('log', 'checkpoint', 'figures', 'pictures', 'report'):
         found = re.search(rf'^{name} +(\S+)', result.stdout, re.MULTILINE)
         assert found
         assert Path(found[1]).exists()

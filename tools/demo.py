@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Draws the embedded sample, trains a small detector on it, scores it, and shows the result."""
+"""Draws the embedded sample, trains a small detector on it, scores it, and reports on it."""
 
 import argparse
 import json
@@ -48,11 +48,14 @@ def main() -> None:
         *args.cfg_options and ['--cfg-options', *args.cfg_options],
         only='Epoch(',
     )
+    report = work_dir / 'report'
+    run('analysis_tools/compare_runs.py', work_dir, '--out', report, '--title', 'Litter, drawn')
     print_scores(newest(test_dir, '*/*.json'), data / 'annotations' / 'test.json')
     print(f'log         {newest(work_dir, "[0-9]*/*.log")}')
     print(f'checkpoint  {checkpoint}')
     print(f'figures     {newest(test_dir, "*/figures/test")} (curves, confusion, worst images)')
     print(f'pictures    {newest(test_dir, "*/pictures")} (truth left, predictions right)')
+    print(f'report      {report / "comparison.html"} (all of it in one page: open it)')
     print(f'time        {time.monotonic() - began:.0f} s')
 
 

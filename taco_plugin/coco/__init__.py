@@ -19,7 +19,7 @@ from .statistics import (
     format_table,
     inverse_density,
 )
-from .write import to_json, write_files
+from .write import to_json, write_file, write_files
 
 __all__ = [
     'KINDS',
@@ -47,5 +47,6 @@ __all__ = [
     'split_images',
     'stratify',
     'to_json',
+    'write_file',
     'write_files',
 ]

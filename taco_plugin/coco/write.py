@@ -1,10 +1,10 @@
-"""Writes several JSON files: all of them completely, or none."""
+"""Writes files: all of them completely, or none."""
 
 import errno
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,29 @@ def write_files(folder: str | Path, texts: Mapping[str, str | None]) -> None:
     except BaseException:
         _remove_folders(folders)
         raise
+
+
+def write_file(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Has a file written beside its place and then renames it: it is written whole, or not at all.
+
+    Args:
+        path: Its folder is made if need be.
+        write: Writes the file to the path that it is given.
+
+    Raises:
+        InputError: If the file cannot be written; names it.
+    """
+    path = Path(path)
+    beside = _beside(path, 'new')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(beside)
+        os.replace(beside, path)
+    except OSError as error:
+        raise InputError(f'{path}: cannot be written ({error.strerror})') from None
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def check_writable(folder: str | Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .boxes import Boxes, check_labels
-from .matching import assign, overlapping_pairs
+from .matching import match_by_iou
 
 
 def confusion_matrix(
@@ -53,13 +53,7 @@ def confusion_matrix(
     check_labels('truth', truth.label, num_classes)
     check_labels('found', found.label, num_classes)
     found = found[found.score >= score_threshold]
-    rows, true_rows, iou = overlapping_pairs(truth, found, iou_threshold, same_class=False)
-    other_class = found.label[rows] != truth.label[true_rows]
-    crowd = truth.crowd[true_rows]
-    order = np.lexsort((true_rows, rows, -found.score[rows], other_class, -iou, crowd))
-    rows, true_rows = rows[order], true_rows[order]
-    taken = assign(rows, true_rows, truth.crowd)
-    rows, true_rows = rows[taken], true_rows[taken]
+    rows, true_rows = match_by_iou(truth, found, iou_threshold)
     true_class = np.full(len(found), num_classes)
     true_class[rows] = truth.label[true_rows]
     counts = np.ones(len(found), dtype=bool)

@@ -94,6 +94,31 @@ def match(
     return Matches(order, matched, kept.label, kept.score, ignored, truth.label[~truth.crowd])
 
 
+def match_by_iou(truth: Boxes, found: Boxes, iou_threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Matches one-to-one whatever the classes, from the pair that overlaps most to the least.
+
+    Of pairs that overlap equally, one of a single class comes first, then the more confident
+    detection, then the order given. Crowds come last, and match any number of detections.
+
+    Args:
+        truth: Ground truth.
+        found: Detections, all of which count.
+        iou_threshold: In (0, 1].
+
+    Returns:
+        Row of the detection and row of the true box of each match, each of shape (P,).
+
+    Raises:
+        InputError: If ``iou_threshold`` is out of range.
+    """
+    rows, true_rows, iou = overlapping_pairs(truth, found, iou_threshold, same_class=False)
+    other_class = found.label[rows] != truth.label[true_rows]
+    crowd = truth.crowd[true_rows]
+    order = np.lexsort((true_rows, rows, -found.score[rows], other_class, -iou, crowd))
+    taken = order[assign(rows[order], true_rows[order], truth.crowd)]
+    return rows[taken], true_rows[taken]
+
+
 def overlapping_pairs(
     truth: Boxes, found: Boxes, iou_threshold: float, same_class: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,6 +1,8 @@
 """One evaluation as a JSON file, which plots and reports read."""
 
+import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +15,7 @@ from ..errors import InputError
 from .boxes import Boxes
 from .coco_scores import SIZES, CocoScores
 from .confusion import class_counts
+from .curves import RECALLS, ScoreCurves, best_f1
 from .summaries import (
     ScoreSettings,
     summarize_classes,
@@ -21,11 +24,17 @@ from .summaries import (
     summarize_study,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Record = dict[str, Any]
 
-_SECTIONS = {'classes', 'taxonomy', 'ann_file', 'settings', 'images', 'boxes', 'figures'}
+_DIGITS = 5
+"""Of the curves, which are for drawing."""
+
+_SECTIONS = {
+    *('run', 'classes', 'taxonomy', 'ann_file', 'ground_truth', 'settings', 'images', 'boxes'),
+    *('figures', 'curves'),
+}
 
 
 def make_record(
@@ -39,8 +48,14 @@ def make_record(
     """Everything that an evaluation found; JSON can hold it.
 
     - ``schema_version``: :data:`SCHEMA_VERSION`.
+    - ``run``: null; whoever writes the record can say here what was evaluated. Of a
+      :class:`~taco_plugin.engine.EvaluationReportHook` it has ``name`` (``test``, or ``val_`` and
+      the epoch), ``epoch`` (null of a test), ``iteration``, ``checkpoint`` (path, null of a
+      validation) and ``time`` (ISO 8601).
     - ``classes``: names in the order of the labels. ``taxonomy``: its name or the path of its
       CSV, and ``ann_file``: path of the ground truth; null where there is none.
+    - ``ground_truth``: what :func:`identify` returns: evaluations that share it, and the classes,
+      were scored against the same boxes.
     - ``settings``: fields of :class:`ScoreSettings`.
     - ``images``: number of images.
     - ``boxes``: numbers of ``truth`` (without crowds), ``crowds`` and ``found``; lists
@@ -49,6 +64,7 @@ def make_record(
       the network's input are not known.
     - ``figures``: ``bbox`` and ``segm``, as far as they were scored -> what :func:`make_figures`
       returns.
+    - ``curves``: null, or what :func:`make_curves` returns.
 
     Args:
         meta: Of the data set: ``classes`` and, where there are, ``taxonomy`` and ``ann_file``.
@@ -65,9 +81,11 @@ def make_record(
     at_input = None if area_factors is None else count_sizes(truth, area_factors)
     return {
         'schema_version': SCHEMA_VERSION,
+        'run': None,
         'classes': list(meta['classes']),
         'taxonomy': meta.get('taxonomy'),
         'ann_file': meta.get('ann_file'),
+        'ground_truth': identify(truth, true),
         'settings': {name: list(value) for name, value in asdict(settings).items()},
         'images': len(truth['images']),
         'boxes': {
@@ -79,6 +97,52 @@ def make_record(
             'truth_per_size': {'native': count_sizes(truth), 'input': at_input},
         },
         'figures': dict(figures),
+        'curves': None,
+    }
+
+
+def identify(truth: Coco, boxes: Boxes) -> str:
+    """SHA-256, in hexadecimal, of the images' file names and sizes and of their true boxes.
+
+    It depends neither on ids nor on any order, so that files which say the same have it in common.
+
+    Args:
+        truth: COCO file; its images.
+        boxes: Its boxes.
+    """
+    of_image: dict[int, list[list[float]]] = defaultdict(list)
+    rows = np.column_stack([boxes.label, boxes.crowd, boxes.xyxy.round(2)])
+    for number, row in zip(boxes.image.tolist(), rows.tolist(), strict=True):
+        of_image[number].append(row)
+    lines = sorted(
+        repr([*map(image.get, ('file_name', 'width', 'height')), sorted(of_image[image['id']])])
+        for image in truth['images']
+    )
+    return hashlib.sha256('\n'.join(lines).encode('utf-8', 'surrogatepass')).hexdigest()
+
+
+def make_curves(curves: ScoreCurves, precision: np.ndarray) -> Record | None:
+    """Means over the classes, at IoU 0.50; None without ground truth.
+
+    - ``recall`` and ``precision``: at 101 recalls.
+    - ``threshold`` and ``f1``: at 101 confidence thresholds.
+    - ``best_threshold`` and ``best_f1``: of all thresholds of the curves.
+
+    Args:
+        curves: Of K classes, over :data:`~taco_plugin.evaluation.curves.THRESHOLDS`.
+        precision: As :func:`~taco_plugin.evaluation.curves.precision_recall` returns it,
+            shape (K, 101).
+    """
+    threshold, f1 = best_f1(curves)
+    if np.isnan(f1):
+        return None
+    return {
+        'recall': RECALLS.round(_DIGITS).tolist(),
+        'precision': np.nanmean(precision, axis=0).round(_DIGITS).tolist(),
+        'threshold': curves.thresholds[::10].round(_DIGITS).tolist(),
+        'f1': curves.mean_f1[::10].round(_DIGITS).tolist(),
+        'best_threshold': threshold,
+        'best_f1': f1,
     }
 
 

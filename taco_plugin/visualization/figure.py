@@ -1,15 +1,14 @@
 """What all figures share: how they are made, explained and written."""
 
-import os
 import textwrap
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..coco import write_file
 from ..errors import InputError
 
 DPI = 150
@@ -88,7 +87,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     path = Path(path)
     if path.suffix.lower() != '.png':
         raise InputError(f'{path}: a figure is written as .png')
-    _save(path, lambda beside: figure.savefig(beside, format='png', dpi=figure.dpi))
+    write_file(path, lambda beside: figure.savefig(beside, format='png', dpi=figure.dpi))
 
 
 def save_photo(pixels: np.ndarray, path: str | Path) -> None:
@@ -102,17 +101,4 @@ def save_photo(pixels: np.ndarray, path: str | Path) -> None:
         InputError: If the path cannot be written.
     """
     image = Image.fromarray(pixels)
-    _save(Path(path), lambda beside: image.save(beside, format='jpeg', quality=90))
-
-
-def _save(path: Path, write: Callable[[Path], object]) -> None:
-    beside = path.with_name(f'.{path.name}.{os.getpid()}.new')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        os.replace(beside, path)
-    except OSError as error:
-        raise InputError(f'{path}: cannot be written ({error.strerror})') from None
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+    write_file(path, lambda beside: image.save(beside, format='jpeg', quality=90))

@@ -1,4 +1,5 @@
 import json
+from datetime import datetime
 from types import SimpleNamespace
 
 import cv2
@@ -6,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import MMLogger
+from mmengine.visualization import TensorboardVisBackend
 
 from taco_plugin.engine import EvaluationReportHook
 from taco_plugin.errors import InputError
-from taco_plugin.evaluation import TacoMetric
+from taco_plugin.evaluation.detections import read_detections
 from taco_plugin.evaluation.record import read_record
+from taco_plugin.evaluation.taco_metric import TacoMetric
 
 CLASSES = ('Can', 'Cup')
 FIGURES = {
@@ -24,6 +27,10 @@ class OtherBackend:
 
     def __init__(self) -> None:
         self.pictures = {}
+        self.scalars = {}
+
+    def add_scalars(self, scalars: dict[str, float], step: int) -> None:
+        self.scalars |= scalars
 
     def add_image(self, name: str, image: np.ndarray, step: int) -> None:
         self.pictures[name] = image, step
@@ -59,6 +66,7 @@ def runner(tmp_path):
     metric.evaluate(size=2)
     infos = [{'img_id': n, 'img_path': str(tmp_path / f'{n}.png')} for n in (1, 2)]
     dataset = type('Images', (), {'get_data_info': infos.__getitem__, '__len__': lambda _: 2})()
+    dataset.data_prefix = {'img': f'{tmp_path}/'}
     evaluator = SimpleNamespace(metrics=[object(), metric])
     return SimpleNamespace(
         val_evaluator=evaluator,
@@ -69,6 +77,7 @@ def runner(tmp_path):
         log_dir=str(tmp_path / 'run'),
         epoch=3,
         iter=30,
+        _load_from='best.pth',
     )
 
 
@@ -81,19 +90,33 @@ def test_a_validation_is_recorded_and_drawn(runner, tmp_path):
     record = read_record(tmp_path / 'run' / 'evaluations' / 'val_3.json')
     assert record['classes'] == list(CLASSES)
     assert record['figures']['bbox']['per_class']['AP50'] == [1, 0]
+    time = datetime.fromisoformat(record['run'].pop('time'))
+    assert abs((datetime.now().astimezone() - time).total_seconds()) < 60
+    run = {'name': 'val_3', 'epoch': 3, 'iteration': 30, 'checkpoint': None}
+    assert record['run'] == run
+    assert record['curves']['precision'] == [0.5] * 101
+    assert record['curves']['best_f1'] == 0.5
     written = {path.stem for path in (tmp_path / 'run' / 'figures' / 'val').iterdir()}
     assert written == {*FIGURES, 'training'}
     shown = runner.visualizer._vis_backends['other'].pictures
     assert set(shown) == {f'val/{name}' for name in written}
     picture, step = shown['val/class_counts']
-    assert step == 30
+    assert step == 3
     drawn = cv2.imread(str(tmp_path / 'run' / 'figures' / 'val' / 'class_counts.png'))
     assert np.array_equal(picture, drawn[..., ::-1])
 
 
 def test_a_test_also_shows_images(runner, tmp_path):
-    EvaluationReportHook(images=1).after_test_epoch(runner)
-    assert (tmp_path / 'run' / 'evaluations' / 'test.json').is_file()
+    EvaluationReportHook(images=1).after_test_epoch(runner, {'coco/bbox_mAP': 0.5})
+    assert runner.visualizer._vis_backends['other'].scalars == {'test/coco/bbox_mAP': 0.5}
+    record = read_record(tmp_path / 'run' / 'evaluations' / 'test.json')
+    assert [record['run'][key] for key in ('name', 'epoch', 'checkpoint')] == [
+        *('test', None, 'best.pth')
+    ]
+    kept = read_detections(tmp_path / 'run' / 'evaluations' / 'test.npz')
+    assert kept.paths == {n: str(tmp_path / f'{n}.png') for n in (1, 2)}
+    assert kept.truth.xyxy.tolist() == [[10, 10, 40, 40], [50, 50, 80, 80]]
+    assert kept.found.score.tolist() == [0.75]
     folder = tmp_path / 'run' / 'figures' / 'test'
     assert {path.stem for path in folder.iterdir()} == {*FIGURES, 'worst_images', 'errors'}
     worst = cv2.imread(str(folder / 'worst_images.jpg'))
@@ -124,6 +147,7 @@ def test_images_that_were_not_tested_are_not_drawn(runner, tmp_path):
         'One',
         (),
         {
+            'data_prefix': {'img': str(tmp_path)},
             'get_data_info': lambda _, index: {
                 'img_id': index + 1,
                 'img_path': str(tmp_path / '1.png'),
@@ -145,3 +169,23 @@ def test_a_report_that_fails_does_not_end_the_training(runner, tmp_path, caplog)
     assert 'InputError' in caplog.text
     with pytest.raises(InputError):
         EvaluationReportHook().after_test_epoch(runner)
+
+
+def test_tensorboard_gets_the_pictures(runner, tmp_path):
+    """As its own reader finds them, and at the epoch where the figures are."""
+    reason = 'TensorBoard is not there: pip install tensorboard'
+    reader = pytest.importorskip(
+        'tensorboard.backend.event_processing.event_accumulator', reason=reason
+    )
+    backend = TensorboardVisBackend(str(tmp_path / 'events'))
+    runner.visualizer._vis_backends = {'tensorboard': backend}
+    EvaluationReportHook().after_val_epoch(runner)
+    backend.close()
+    events = reader.EventAccumulator(str(tmp_path / 'events'), {'images': 0}).Reload()
+    folder = tmp_path / 'run' / 'figures' / 'val'
+    pictures = {f'val/{path.stem}': path for path in folder.iterdir()}
+    assert set(events.Tags()['images']) == set(pictures)
+    for name, path in pictures.items():
+        (event,) = events.Images(name)
+        assert event.step == 3
+        assert (event.height, event.width) == cv2.imread(str(path)).shape[:2]

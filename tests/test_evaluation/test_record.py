@@ -6,8 +6,11 @@ import pytest
 from taco_plugin.errors import InputError
 from taco_plugin.evaluation.boxes import Boxes
 from taco_plugin.evaluation.coco_scores import score_results
+from taco_plugin.evaluation.curves import ScoreCurves
 from taco_plugin.evaluation.record import (
     format_record,
+    identify,
+    make_curves,
     make_figures,
     make_record,
     read_record,
@@ -120,8 +123,8 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path):
         ('{"schema_version": 1,', 'not a record of an evaluation: broken JSON'),
         ('[]', 'not a record of an evaluation: it has no schema_version'),
         ('{"images": []}', 'not a record of an evaluation: it has no schema_version'),
-        ('{"schema_version": 2}', 'its schema_version is 2, but must be 1; evaluate again'),
-        ('{"schema_version": 1, "images": 3}', 'it has no ann_file, boxes, classes, figures, s'),
+        ('{"schema_version": 1}', 'its schema_version is 1, but must be 2; evaluate again'),
+        ('{"schema_version": 2, "images": 3}', 'it has no ann_file, boxes, classes, curves, f'),
         (b'\xff\xfe', 'not a record of an evaluation: broken JSON'),
     ],
 )
@@ -137,3 +140,46 @@ def test_something_else_is_refused_in_one_line(tmp_path, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r'none\.json: cannot be read \(No such file'):
         read_record(tmp_path / 'none.json')
+
+
+def test_ground_truth_is_known_again_whatever_its_ids_and_order():
+    images = [{'id': n, 'file_name': f'{n}.jpg', 'width': 100, 'height': 50} for n in (1, 2)]
+    image, label = np.array([1, 1, 2]), np.array([0, 1, 0])
+    xyxy = np.array([[0, 0, 5, 5], [2, 2, 9, 9], [1.004, 1, 3, 3]])
+    crowd = np.array([False, False, True])
+
+    def of(images, rows=(0, 1, 2), image=image, label=label, xyxy=xyxy, crowd=crowd):
+        rows = list(rows)
+        boxes = Boxes(image[rows], label[rows], xyxy[rows], np.ones(len(rows)), crowd[rows])
+        return identify({'images': images}, boxes)
+
+    whole = of(images)
+    assert len(whole) == 64
+    other_ids = [{**images[1], 'id': 7}, {**images[0], 'id': 9}]
+    assert of(other_ids, rows=(2, 1, 0), image=np.array([9, 9, 7])) == whole
+    assert of(images, xyxy=xyxy.round(2)) == whole
+    others = [
+        of(images, rows=(0, 1)),
+        of(images, label=1 - label),
+        of(images, image=np.array([1, 2, 1])),
+        of(images, xyxy=xyxy + 0.01),
+        of(images, crowd=~crowd),
+        of([images[0] | {'file_name': 'x.jpg'}, images[1]]),
+        of([images[0] | {'height': 51}, images[1]]),
+        of([*images, images[0] | {'id': 3}]),
+    ]
+    assert len({whole, *others}) == 9
+
+
+def test_curves_are_means_over_the_classes_with_ground_truth():
+    nothing = np.full((1, 1001), np.nan)
+    f1 = np.concatenate([np.linspace(0, 1, 1001)[None], np.ones((1, 1001)) / 2, nothing])
+    curves = ScoreCurves(np.linspace(0, 1, 1001), f1, f1, f1)
+    precision = np.stack([np.ones(101), np.zeros(101), np.full(101, np.nan)])
+    made = make_curves(curves, precision)
+    assert made['precision'] == [0.5] * 101
+    assert made['recall'] == made['threshold'] == (np.arange(101) / 100).tolist()
+    assert made['f1'][::50] == [0.25, 0.5, 0.75]
+    assert (made['best_threshold'], made['best_f1']) == (1.0, 0.75)
+    none = ScoreCurves(np.linspace(0, 1, 1001), *[np.repeat(nothing, 2, axis=0)] * 3)
+    assert make_curves(none, precision[2:]) is None

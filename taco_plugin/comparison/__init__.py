@@ -1,0 +1,1 @@
+"""Compares runs by what they wrote."""
