@@ -18,7 +18,8 @@ def install() -> None:
     """Puts every remedy in effect; calling it again changes nothing."""
     at_start()
 
-    from . import checkpoints, cpu_distributed
+    from . import checkpoints, cpu_distributed, distributed_scores
 
     checkpoints.install()
     cpu_distributed.install()
+    distributed_scores.install()
