@@ -11,7 +11,12 @@ from .taxonomies import load_taxonomy
 
 Config = MutableMapping[str, Any]
 
-STAND_INS = {'LoadImageFromFile': 'LoadTacoImage', 'SSDHead': 'TacoSSDHead'}
+STAND_INS = {
+    'LoadAnnotations': 'LoadTacoAnnotations',
+    'LoadImageFromFile': 'LoadTacoImage',
+    'MultiImageMixDataset': 'TacoMultiImageMixDataset',
+    'SSDHead': 'TacoSSDHead',
+}
 """MMDetection's classes, and what stands in for them."""
 
 

@@ -310,5 +310,5 @@ def test_help_is_quick_and_names_every_option():
     assert time.monotonic() - start < 1
     for option in ('--images', '--taxonomy', '--out', '--test-images', '--test-fraction'):
         assert option in text
-    for option in ('--val-fraction', '--seed', '--allow-missing-images', 'detectwaste7', 'taco1'):
+    for option in ('--val-fraction', '--seed', '--allow-missing-images', '--max-side', 'taco1'):
         assert option in text

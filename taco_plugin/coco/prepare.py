@@ -1,12 +1,8 @@
 """Makes training, validation and test files from TACO's own annotations."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from threading import Timer
 
 from ..errors import InputError
 from ..taxonomies import Taxonomy, load_taxonomy
@@ -23,7 +19,10 @@ from .report import (
     report_images,
     report_splits,
 )
+from .shrink import shrink_images
+from .small_photographs import JPEG_QUALITY, write_small_photographs
 from .split import check_fractions, split_images
+from .stage import stage
 from .write import check_writable, to_json, write_files
 
 
@@ -41,6 +40,8 @@ class PrepareSettings:
         val_fraction: Share of the images.
         seed: Of the split.
         allow_missing_images: Keep images whose photograph is missing.
+        max_side: Longest side of the photographs to write to ``out``, in pixels; None to write
+            none.
     """
 
     annotations: str
@@ -52,6 +53,7 @@ class PrepareSettings:
     val_fraction: float
     seed: int
     allow_missing_images: bool
+    max_side: int | None = None
 
 
 def prepare(settings: PrepareSettings) -> Report:
@@ -60,6 +62,11 @@ def prepare(settings: PrepareSettings) -> Report:
     Writes ``annotations/train.json``, ``val.json`` and ``test.json`` and ``report.json``; a split
     of the fraction 0 gets no file, and one from an earlier run is removed. Either all files are
     written or none. The same input and settings give the same bytes.
+
+    With ``max_side``, the photographs are written beside ``annotations`` first, scaled, and the
+    annotations refer to these; see :func:`~.shrink.shrink_images` and
+    :func:`~.small_photographs.write_small_photographs`. After an error, those that are complete
+    stay, and the next run goes on from there.
 
     Args:
         settings: See :class:`PrepareSettings`.
@@ -70,18 +77,19 @@ def prepare(settings: PrepareSettings) -> Report:
     Raises:
         InputError: If anything that was given cannot be used.
     """
+    _check_max_side(settings)
     check_writable(settings.out)
     taxonomy = load_taxonomy(settings.taxonomy)
     names = read_test_names(settings.test_images) if settings.test_images else None
     check_fractions(settings.test_fraction, settings.val_fraction, names)
-    with _stage('reading the annotations'):
+    with stage('reading the annotations'):
         source = _read(settings.annotations, names)
-    with _stage('cleaning and remapping'):
+    with stage('cleaning and remapping'):
         clean, changes = clean_annotations(source)
         remapped = _remap(clean, taxonomy, settings.annotations)
     dropped, not_checked = _check_photographs(clean, settings)
     kept = drop_images(remapped, {problem.image_id for problem in dropped})
-    with _stage('splitting'):
+    with stage('splitting'):
         fractions = settings.test_fraction, settings.val_fraction
         splits = split_images(kept, *fractions, settings.seed, names)
         report = {
@@ -92,9 +100,43 @@ def prepare(settings: PrepareSettings) -> Report:
             'dropped_categories': report_dropped_categories(clean, taxonomy.mapping),
             'splits': report_splits(splits),
         }
-    with _stage('writing'):
+    if settings.max_side is not None:
+        report['photographs'] = _write_photographs(kept, not_checked, settings)
+        splits = {name: shrink_images(coco, settings.max_side) for name, coco in splits.items()}
+    with stage('writing'):
         _write(settings.out, splits, report)
     return report
+
+
+def _check_max_side(settings: PrepareSettings) -> None:
+    if settings.max_side is None:
+        return
+    if settings.max_side < 1:
+        raise InputError(f'max_side must be 1 px or more, not {settings.max_side}')
+    if settings.images is None:
+        raise InputError('max_side scales photographs: give their folder with --images')
+    if Path(settings.out).resolve() == Path(settings.images).resolve():
+        raise InputError(
+            f'{settings.out}: is the folder of the photographs, which max_side would write over; '
+            'give another one with --out'
+        )
+
+
+def _write_photographs(coco: Coco, missing: list[str], settings: PrepareSettings) -> Report:
+    """Writes them scaled, and says how many there are of each kind, also if they were there."""
+    assert settings.images is not None
+    assert settings.max_side is not None
+    small = shrink_images(coco, settings.max_side)
+    write_small_photographs(coco, small, settings.images, settings.out, missing)
+    names = [image['file_name'] for image in coco['images']]
+    there = [i for i, name in zip(small['images'], names, strict=True) if name not in missing]
+    scaled = sum('original_width' in image for image in there)
+    return {
+        'max_side': settings.max_side,
+        'jpeg_quality': JPEG_QUALITY,
+        'scaled': scaled,
+        'copied': len(there) - scaled,
+    }
 
 
 def _read(path: str, test_names: list[str] | None) -> Coco:
@@ -169,15 +211,3 @@ def _write(out: str, splits: dict[str, Coco], report: Report) -> None:
         for name, coco in splits.items()
     }
     write_files(out, {**files, 'report.json': to_json(report, indent=2)})
-
-
-@contextmanager
-def _stage(name: str) -> Iterator[None]:
-    """Says on stderr what is going on, if it takes more than two seconds."""
-    timer = Timer(2, lambda: print(f'{name} ...', file=sys.stderr))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..datasets.palette import palette
 from ..errors import InputError
 from ..evaluation.boxes import Boxes
 from ..evaluation.detections import Detections
 from ..evaluation.disagreement import choose_images
 from ..evaluation.record import Record
+from ..taxonomies.palette import palette
 from ..visualization import plot_training
 from ..visualization.comparison import (
     plot_compared_classes,

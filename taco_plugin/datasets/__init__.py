@@ -1,6 +1,7 @@
 """The TACO data set and the transforms of its pipelines."""
 
+from .mixed import TacoMultiImageMixDataset
 from .taco import TacoDataset
-from .transforms import LoadTacoImage
+from .transforms import LoadTacoAnnotations, LoadTacoImage
 
-__all__ = ['LoadTacoImage', 'TacoDataset']
+__all__ = ['LoadTacoAnnotations', 'LoadTacoImage', 'TacoDataset', 'TacoMultiImageMixDataset']

@@ -11,19 +11,13 @@ from faster_coco_eval import COCO, COCOeval_faster
 from faster_coco_eval.core import mask
 
 from ..coco import Coco
+from ..coco.sizes import SIZES
 from ..errors import InputError
 
 IouType = Literal['bbox', 'segm']
 
 COCO_IOU: tuple[float, ...] = tuple(np.linspace(0.5, 0.95, 10).tolist())
 """IoU thresholds that COCO's AP averages over."""
-
-SIZES: dict[str, tuple[float, float]] = {
-    'small': (0, 32**2),
-    'medium': (32**2, 96**2),
-    'large': (96**2, 1e10),
-}
-"""COCO's ranges of area in square pixels; both ends belong to them."""
 
 _EVERY_SIZE = {'all': (0.0, 1e10), **SIZES}
 _GEOMETRY = {'bbox': 'bbox', 'segm': 'segmentation'}

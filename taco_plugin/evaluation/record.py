@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..coco import Coco, format_table, to_json, write_files
+from ..coco.sizes import SIZES
 from ..errors import InputError
 from .boxes import Boxes
-from .coco_scores import SIZES, CocoScores
+from .coco_scores import CocoScores
 from .confusion import class_counts
 from .curves import RECALLS, ScoreCurves, best_f1
 from .summaries import (

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..coco.sizes import SIZES
 from ..errors import InputError
-from .coco_scores import COCO_IOU, SIZES, CocoScores
+from .coco_scores import COCO_IOU, CocoScores
 
 STUDY_TOPS = (1, 10, 100)
 """Detections of an image and class that the study's ``mar_*`` count; the last for all else."""

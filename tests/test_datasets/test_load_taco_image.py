@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 
+from taco_plugin.coco.jpeg import is_truncated_jpeg
 from taco_plugin.datasets import LoadTacoImage
-from taco_plugin.datasets.transforms.load_taco_image import is_truncated_jpeg
 from taco_plugin.errors import InputError
 
 
@@ -37,6 +37,10 @@ def test_every_cut_of_a_jpeg_is_noticed(progressive, share):
     data = photograph(progressive=progressive)
     assert not is_truncated_jpeg(data)
     assert is_truncated_jpeg(data[: max(2, int(share * len(data)))])
+
+
+def test_segments_without_a_length_end_the_search_at_once():
+    assert is_truncated_jpeg(b'\xff\xd8' + b'\xff\xe0\0\0' * 5_000_000)
 
 
 def test_a_thumbnail_has_an_end_of_its_own(tmp_path):

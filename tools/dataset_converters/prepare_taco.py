@@ -15,7 +15,11 @@ them by image. Writes OUT/annotations/train.json, val.json and test.json, and OU
 every change that was made. All files are written or, after an error, none.
 
 Images that are missing or unreadable, or whose size is not that of the annotations, are dropped
-and listed in the report."""
+and listed in the report.
+
+With --max-side, the photographs are also written to OUT, at most that large, and the annotations
+refer to these: training from OUT then has less to read and decode. A run that was interrupted goes
+on where it was."""
 
 _TEST_FRACTION = 0.1
 
@@ -51,6 +55,12 @@ def _parse_args() -> argparse.Namespace:
         action='store_true',
         help='keep images whose photograph is missing; --images may then be left out',
     )
+    add(
+        '--max-side',
+        metavar='N',
+        type=int,
+        help='write the photographs to OUT, their longest side N pixels at most',
+    )
     args = parser.parse_args()
     if args.test_images and args.test_fraction is not None:
         parser.error('--test-fraction has no effect with --test-images: give one of them')
@@ -70,6 +80,9 @@ def main() -> None:
     for warning in format_warnings(report):
         print(f'warning: {warning}', file=sys.stderr)
     print(f'\nwritten: {args.out}/annotations and {args.out}/report.json')
+    if args.max_side:
+        scaled, copied = (report['photographs'][kind] for kind in ('scaled', 'copied'))
+        print(f'and to {args.out}: {scaled} photographs scaled, {copied} smaller ones copied')
 
 
 if __name__ == '__main__':
