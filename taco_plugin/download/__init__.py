@@ -1,0 +1,1 @@
+"""Fetches TACO's photographs, and checks every one of them."""
