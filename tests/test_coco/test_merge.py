@@ -1,0 +1,211 @@
+import copy
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from taco_plugin.coco import clean_annotations, read_coco, to_json
+from taco_plugin.coco.merge import merge_cocos
+from taco_plugin.coco.merge_files import merge_files
+from taco_plugin.errors import InputError
+
+IDS = st.integers(-3, 5)
+
+
+@st.composite
+def files(draw):
+    """Two clean files that may share names, ids, URLs and licences."""
+    cocos = []
+    for number in range(2):
+        names = draw(st.lists(st.sampled_from('abcd'), unique=True, min_size=1))
+        ids = draw(st.lists(IDS, unique=True, min_size=len(names), max_size=len(names)))
+        categories = [{'id': i, 'name': n} for i, n in zip(ids, names, strict=True)]
+        images = [
+            {
+                'id': image_id,
+                'file_name': draw(st.sampled_from(['x', 'same'])) + f'/{image_id}{number}.jpg',
+                'flickr_url': draw(st.sampled_from([None, '', 'u1', 'u2', 7])),
+                'license': draw(st.sampled_from([None, 'CC', 0, 1, 8])),
+                'width': 50,
+                'height': 50,
+            }
+            for image_id in draw(st.lists(IDS, unique=True))
+        ]
+        boxes = [
+            {
+                'id': 1 + n,
+                'image_id': image['id'],
+                'category_id': draw(st.sampled_from(ids)),
+                'bbox': [1, 1, 2, 2 + n],
+                'area': 4,
+                'iscrowd': 0,
+            }
+            for n, image in enumerate(images * 2)
+        ]
+        licenses = [{'id': 0, 'name': 'CC BY'}, {'id': 1, 'name': f'own {number}'}]
+        sections = {'images': images, 'annotations': boxes, 'licenses': licenses}
+        cocos.append({**sections, 'categories': categories})
+    return cocos
+
+
+def contents(coco):
+    """Every box by names in place of ids."""
+    images = {image['id']: image['file_name'] for image in coco['images']}
+    names = {category['id']: category['name'] for category in coco['categories']}
+    return Counter(
+        (images[a['image_id']], names[a['category_id']], tuple(a['bbox']))
+        for a in coco['annotations']
+    )
+
+
+def license_of(coco, image):
+    names = {entry['id']: entry['name'] for entry in coco.get('licenses') or []}
+    value = image.get('license')
+    return names.get(value) if isinstance(value, int) else value
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(files())
+def test_merging_conserves_boxes_names_and_licences(cocos):
+    before = copy.deepcopy(cocos)
+    merged, reports = merge_cocos([('one', cocos[0]), ('two', cocos[1])])
+    assert cocos == before
+    dropped = {duplicate.file_name for duplicate in reports[1].duplicates}
+    kept = Counter({key: n for key, n in contents(cocos[1]).items() if key[0] not in dropped})
+    assert contents(merged) == contents(cocos[0]) + kept
+    assert reports[0].duplicates == ()
+    lost = sum(duplicate.annotations for duplicate in reports[1].duplicates)
+    assert len(merged['annotations']) == sum(len(c['annotations']) for c in cocos) - lost
+    for section in ('images', 'annotations', 'categories', 'licenses'):
+        ids = [entry['id'] for entry in merged[section]]
+        assert ids == list(range(1, len(ids) + 1))
+    licenses = {i['file_name']: license_of(merged, i) for i in merged['images']}
+    for coco in reversed(cocos):
+        for image in coco['images']:
+            if image['file_name'] not in dropped:
+                assert licenses[image['file_name']] == license_of(coco, image)
+    urls = [
+        {i['flickr_url'] for i in c['images'] if i['flickr_url'] in ('u1', 'u2')} for c in cocos
+    ]
+    assert all(
+        image['flickr_url'] not in urls[0]
+        for image in cocos[1]['images']
+        if image['file_name'] not in dropped
+    )
+    assert clean_annotations(merged) == (merged, [])
+
+
+def test_an_image_of_both_files_is_left_out_of_the_second_and_described(coco):
+    other = copy.deepcopy(coco)
+    other['images'][0].update(file_name='./a//1.jpg', width=50)
+    other['images'][1].update(file_name='c/1.jpg', flickr_url='u')
+    coco['images'][0]['flickr_url'] = 'u'
+    merged, (_, report) = merge_cocos([('one', coco), ('two', other)])
+    assert [image['file_name'] for image in merged['images']] == ['a/1.jpg', 'b/1.jpg']
+    assert [
+        (d.file_name, d.kept, d.reason, d.same_size, d.annotations) for d in report.duplicates
+    ] == [
+        ('./a//1.jpg', 'a/1.jpg', 'file_name', False, 2),
+        ('c/1.jpg', 'a/1.jpg', 'flickr_url', False, 1),
+    ]
+    assert (report.images, report.annotations, report.orphan_scenes) == (0, 0, 0)
+
+
+def test_scenes_follow_their_images_and_orphans_are_counted(coco):
+    coco['scene_categories'] = [{'id': 1, 'name': 'Water'}]
+    coco['scene_annotations'] = [
+        {'image_id': 7, 'background_ids': [1]},
+        {'image_id': 7, 'background_ids': [2]},
+        {'image_id': 99, 'background_ids': [1]},
+        {'image_id': [], 'background_ids': 3},
+    ]
+    other = copy.deepcopy(coco)
+    for image in other['images']:
+        image['file_name'] = f'other/{image["file_name"]}'
+    other['scene_categories'] = [{'id': 0, 'name': 'Sand'}, {'id': 1, 'name': 'Water'}]
+    other['scene_annotations'] = [{'image_id': 2, 'background_ids': [1, 0]}]
+    merged, reports = merge_cocos([('one', coco), ('two', other)])
+    assert merged['scene_annotations'] == [
+        {'image_id': 1, 'background_ids': [1]},
+        {'image_id': 4, 'background_ids': [1, 2]},
+    ]
+    assert [report.orphan_scenes for report in reports] == [3, 0]
+
+
+@pytest.mark.parametrize(
+    'junk', [7, 'x', [7], [{}], [{'id': 'a', 'name': 'b'}], [{'id': [], 'name': {}}]]
+)
+@pytest.mark.parametrize('section', ['licenses', 'scene_categories', 'scene_annotations'])
+def test_junk_is_refused_with_the_file_or_counted(coco, section, junk):
+    coco[section] = junk
+    files = [('one.json', coco), ('two.json', {**coco, 'images': []})]
+    if section == 'scene_annotations' and isinstance(junk, list) and junk != [7]:
+        merged, reports = merge_cocos(files)
+        assert reports[0].orphan_scenes == len(junk)
+        to_json(merged)
+        return
+    with pytest.raises(InputError, match=r'^one\.json: .*\Z'):
+        merge_cocos(files)
+
+
+def test_the_real_files(real_taco, tmp_path):
+    paths = [str(real_taco / f'annotations{kind}.json') for kind in ('', '_unofficial')]
+    out = tmp_path / 'extended.json'
+    text = merge_files(paths, str(out))
+    merged = read_coco(out)
+    assert text.splitlines()[-1] == 'merged: 5331 images, 13095 boxes, 60 categories'
+    assert Counter(image['license'] for image in merged['images']) == {
+        None: 715,
+        'CC': 319 + 2399,
+        'ODBL (c) OpenLitterMap & Contributors': 466 + 1432,
+    }
+    expected = Counter()
+    for path in paths:
+        expected += contents(clean_annotations(read_coco(path))[0])
+    assert contents(merged) == expected
+    report = json.loads((tmp_path / 'extended.report.json').read_text())
+    assert report['files'][1]['changes']['counts']['box_not_finite'] == 15
+    again = merge_files([paths[0], str(real_taco / 'subset_annotations.json')], str(out))
+    assert '276 images left out with 793 boxes' in again
+    assert '178 of these have another size' in again
+
+
+@pytest.mark.parametrize(
+    ('names', 'out', 'message'),
+    [
+        (['a.json'], 'out.json', 'give two files or more'),
+        (['a.json', 'a.json'], 'out.txt', 'must be a .json'),
+        (['a.json', 'b.json'], 'b.json', 'is one of the files to merge'),
+        (['a.json', 'none.json'], 'out.json', 'none.json: cannot be read'),
+    ],
+)
+def test_refuses_what_it_cannot_merge(coco, tmp_path, names, out, message):
+    for name in ('a.json', 'b.json'):
+        (tmp_path / name).write_text(json.dumps(coco))
+    with pytest.raises(InputError, match=message):
+        merge_files([str(tmp_path / name) for name in names], str(tmp_path / out))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['a.json', 'b.json']
+
+
+def test_the_command(coco, tmp_path, run_tool):
+    other = copy.deepcopy(coco)
+    other['categories'][0]['name'] = 'Bottle'
+    for name, content in (('a', coco), ('b', other)):
+        (tmp_path / f'{name}.json').write_text(json.dumps(content))
+    out = tmp_path / 'out.json'
+    tool = 'dataset_converters/merge_taco.py'
+    result = run_tool(tool, tmp_path / 'a.json', tmp_path / 'b.json', '--out', out)
+    assert result.returncode == 0, result.stderr
+    assert "1 categories that no file before has: 'Bottle'" in result.stdout
+    assert (
+        "2 images left out with 3 boxes: a file before has them; the first: 'a/1.jpg'"
+        in result.stdout
+    )
+    assert len(read_coco(out)['categories']) == 3
+    failed = run_tool(tool, tmp_path / 'a.json', '--out', out)
+    assert (failed.returncode, failed.stderr) == (
+        1,
+        'merge_taco.py: error: give two files or more to merge\n',
+    )
