@@ -1,0 +1,1 @@
+"""Anchors, and how well they meet the boxes of a data set."""
