@@ -40,7 +40,7 @@ def plot_compared_classes(
     order = np.lexsort((np.arange(len(classes)), -boxes))
     order = order[known.any(axis=0)[order]]
     row = 0.2 + 0.02 * len(names)
-    figure = new_figure(10, 1.3 + row * len(order), title)
+    figure = new_figure(9, 1.3 + row * len(order), title)
     axes = figure.subplots()
     spread = min(0.34, 0.06 * (len(names) - 1)) * np.linspace(-1, 1, len(names))
     for number, run in enumerate(scores):

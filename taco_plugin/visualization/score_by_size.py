@@ -52,7 +52,7 @@ def plot_score_by_size(
     if not drawn:
         missing = 'number of parameters' if has_score.any() else 'score'
         return empty_figure(_TITLE, f'no run has a known {missing}')
-    figure = new_figure(9.5, max(5.5, 2.5 + 0.28 * len(drawn)), _TITLE)
+    figure = new_figure(9, max(5.5, 2.5 + 0.28 * len(drawn)), _TITLE)
     axes = figure.subplots()
     for number in drawn:
         style = {**run_style(number, 8), 'linestyle': 'none'}
