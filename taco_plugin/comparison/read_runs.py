@@ -30,7 +30,8 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
         folders: Work dirs, or the folder of one start of a run, ``<work_dir>/<time>``.
 
     Raises:
-        InputError: If a folder is given twice, holds no run, or holds files that cannot be read.
+        InputError: If a folder is given twice, holds no run or several, or holds files that
+            cannot be read.
     """
     paths = [Path(folder).resolve() for folder in folders]
     twice = sorted({str(path) for path in paths if paths.count(path) > 1})
@@ -67,6 +68,10 @@ def _find_evaluations(folder: Path) -> dict[str, tuple[Path, Record]]:
     """The evaluation to take of each kind."""
     if not folder.is_dir():
         raise InputError(f'{folder}: no such folder')
+    configs = {path.stem for start in _starts(folder) for path in start.parent.glob('*.py')}
+    if len(configs) > 1:
+        names = ', '.join(sorted(configs))
+        raise InputError(f'{folder}: holds runs of several configs ({names}); give their work dirs')
     found: dict[str, list[tuple[Path, Record]]] = {}
     for path in folder.rglob('evaluations/*.json'):
         record = read_record(path)
@@ -96,8 +101,8 @@ def _read_run(name: str, folder: Path, chosen: tuple[Path, Record] | None) -> Ru
     if not path.is_file():
         raise InputError(f'{path}: no such file; compare work dirs that train.py or test.py wrote')
     config = Config.fromfile(path)
-    configs = sorted(start.parent.glob('*.py'), key=lambda path: path.stat().st_mtime)
-    model = describe_model(config, configs[-1].stem if configs else name)
+    names = [path.stem for path in start.parent.glob('*.py')]
+    model = describe_model(config, names[0] if names else name)
     if training and training.epochs is not None:
         planned = (config.get('train_cfg') or {}).get('max_epochs')
         training = replace(training, planned_epochs=planned)
@@ -105,12 +110,18 @@ def _read_run(name: str, folder: Path, chosen: tuple[Path, Record] | None) -> Ru
 
 
 def _latest_start(folder: Path) -> Path:
-    starts = sorted(folder.rglob('vis_data/config.py'), key=lambda path: path.stat().st_mtime)
+    starts = _starts(folder)
     if not starts:
         raise InputError(
             f'{folder}: no run in here; give the work dir of tools/train.py or tools/test.py'
         )
-    return starts[-1].parent.parent
+    return starts[-1]
+
+
+def _starts(folder: Path) -> list[Path]:
+    """Folders ``<work_dir>/<time>``, the latest last."""
+    configs = folder.rglob('vis_data/config.py')
+    return [path.parents[1] for path in sorted(configs, key=lambda path: path.stat().st_mtime)]
 
 
 def _read_evaluation(path: Path, record: Record) -> Evaluation:

@@ -160,6 +160,9 @@ def test_folders_that_hold_no_run_are_refused(tmp_path, write_start):
     ):
         with pytest.raises(InputError, match=reason):
             read_runs(folders)
+    write_start('yolox', test=(0.5, '1'))
+    with pytest.raises(InputError, match=r'several configs \(detr_taco, yolox_taco\); give their'):
+        read_runs([tmp_path])
     (folder / '20250101_000000' / 'vis_data' / 'config.py').unlink()
     with pytest.raises(InputError, match=r'vis_data/config\.py: no such file'):
         read_runs([folder])
