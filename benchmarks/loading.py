@@ -41,8 +41,8 @@ SCALES = {'640': (640, 640), '1333 x 800': (1333, 800), 'mosaic, 640': (640, 640
 TEXT = """\
 # Speed of loading
 
-Images per second that a DataLoader delivers to the detector, batches of 4, and in brackets how many
-times MMDetection's own loader that is.{source}
+Images per second that a DataLoader delivers to the detector, batches of 4, with {cores} CPU cores,
+and in brackets how many times MMDetection's own loader that is.{source}
 
 - **stock**: MMDetection's `LoadImageFromFile`, which decodes whole photographs.
 - **reduced decode**: what every config here does. A JPEG is decoded at 1/2, 1/4 or 1/8 of its
@@ -74,7 +74,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--images', type=Path, default=REAL, help=f'folder (default: {REAL})')
     parser.add_argument('--count', type=int, default=32, help='photographs (default: 32)')
-    parser.add_argument('--rounds', type=int, default=5, help='default: 5')
+    parser.add_argument('--rounds', type=int, default=3, help='default: 3')
     parser.add_argument('--seconds', type=float, default=1, help='of a measurement (default: 1)')
     parser.add_argument('--out', type=Path, help='where the Markdown is written')
     return parser.parse_args()
@@ -254,7 +254,7 @@ def measure_all(args: argparse.Namespace, folder: Path) -> str:
         tables += ''.join(compare(place, coco, small, args)) + '\n'
         rows.append([name, *(f'{value:.1f}' for value in differences(place, coco).values())])
     closeness = table_head(['photographs', *WAYS]) + ''.join(map(table_row, rows))
-    return TEXT.format(source=drawn, tables=tables, differences=closeness)
+    return TEXT.format(source=drawn, cores=os.cpu_count(), tables=tables, differences=closeness)
 
 
 def main() -> None:
