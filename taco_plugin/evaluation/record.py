@@ -249,4 +249,8 @@ def read_record(path: str | Path) -> Record:
     missing = sorted(_SECTIONS - set(record))
     if missing:
         raise InputError(f'{path}: not a record of an evaluation: it has no {", ".join(missing)}')
+    try:
+        format_record(record)  # needs most of it
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f'{path}: not a record of an evaluation ({error!r})') from None
     return record

@@ -183,3 +183,19 @@ def test_curves_are_means_over_the_classes_with_ground_truth():
     assert (made['best_threshold'], made['best_f1']) == (1.0, 0.75)
     none = ScoreCurves(np.linspace(0, 1, 1001), *[np.repeat(nothing, 2, axis=0)] * 3)
     assert make_curves(none, precision[2:]) is None
+
+
+@pytest.mark.parametrize(
+    ('section', 'content'),
+    [
+        ('figures', {'bbox': {}}),
+        ('figures', []),
+        ('classes', ['Can']),
+        ('boxes', {'truth': 3}),
+        ('boxes', None),
+    ],
+)
+def test_a_record_that_is_not_whole_inside_is_refused(tmp_path, section, content):
+    write_record(make() | {section: content}, tmp_path / 'test.json')
+    with pytest.raises(InputError, match=r'test\.json: not a record of an evaluation \('):
+        read_record(tmp_path / 'test.json')
