@@ -79,6 +79,7 @@ def download(settings: DownloadSettings) -> Report:
             try:
                 asyncio.run(fetch_photographs(wanted, settings.limits, pool, outcome))
             finally:
+                pool.shutdown(cancel_futures=True)  # Ctrl+C leaves some at work
                 report = _write_results(settings, coco, photos, there, outcome)
     return report
 

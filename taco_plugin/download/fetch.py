@@ -18,7 +18,7 @@ from .failure import Failure, PhotographError
 from .host import Host, back_off, parse_retry_after
 from .outcome import Outcome
 from .parts import discard_part, name_part
-from .photograph import Settled, settle_photograph
+from .photograph import settle_photograph
 from .plan import Photo
 
 MAX_REDIRECTS = 5
@@ -84,7 +84,8 @@ class _Fetcher:
         for attempt in range(self._limits.retries + 1):
             try:
                 address = parse_address(photo.url)
-                self._outcome.add_settled(photo, await self._attempt(photo, address))
+                await self._attempt(photo, address)
+                self._outcome.advance()
                 return
             except PhotographError as error:
                 if not error.is_transient or attempt == self._limits.retries:
@@ -94,7 +95,7 @@ class _Fetcher:
                     return
             await asyncio.sleep(back_off(attempt))
 
-    async def _attempt(self, photo: Photo, address: httpx.URL) -> Settled:
+    async def _attempt(self, photo: Photo, address: httpx.URL) -> None:
         # The turn at the host comes first: who waits for it must not keep others from theirs.
         host = self._hosts[address.host]
         async with host.turn(), self._workers:
@@ -103,18 +104,21 @@ class _Fetcher:
                 photo.path.parent.mkdir(parents=True, exist_ok=True)
                 with part.open('xb') as file:
                     await self._download(address, host, file)
-                return await self._settle(part, photo)
+                await self._settle(part, photo)
             except OSError as error:
                 _raise_if_hopeless(error, photo.path)
                 raise PhotographError('not_written', error.strerror or str(error)) from None
             finally:
                 discard_part(part)
 
-    async def _settle(self, part: Path, photo: Photo) -> Settled:
-        def settle() -> Settled:
-            return settle_photograph(part, photo, is_at_original_size=not photo.is_scaled_at_url)
+    async def _settle(self, part: Path, photo: Photo) -> None:
+        is_original = not photo.is_scaled_at_url
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, settle)
+        def settle() -> None:  # notes it here, as nobody may be waiting for it any more
+            settled = settle_photograph(part, photo, is_at_original_size=is_original)
+            self._outcome.settled[photo.image_id] = settled
+
+        await asyncio.get_running_loop().run_in_executor(self._pool, settle)
 
     async def _download(self, address: httpx.URL, host: Host, file: BinaryIO) -> None:
         """Writes the answer's bytes as they come; trouble of the host is told to the host."""

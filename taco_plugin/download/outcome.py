@@ -6,7 +6,6 @@ from tqdm import tqdm
 
 from .failure import Failure
 from .photograph import Settled
-from .plan import Photo
 
 
 @dataclass
@@ -25,17 +24,13 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
     num_bytes: int = 0
 
-    def add_settled(self, photo: Photo, settled: Settled) -> None:
-        """A photograph is in its place."""
-        self.settled[photo.image_id] = settled
-        self._advance()
-
     def add_failure(self, failure: Failure) -> None:
         """A photograph was given up."""
         self.failures.append(failure)
-        self._advance()
+        self.advance()
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
+        """One more photograph is dealt with."""
         text = f'{self.num_bytes / 1e6:.0f} MB, {len(self.failures)} failed'
         self.bar.set_postfix_str(text, refresh=False)
         self.bar.update()

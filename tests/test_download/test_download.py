@@ -2,13 +2,17 @@
 
 import errno
 import json
+import os
+import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from taco_plugin.coco import check_images, read_coco
+from taco_plugin.download import fetch as fetch_module
 from taco_plugin.download import parts
 from taco_plugin.download import photograph as photograph_module
 from taco_plugin.errors import InputError
@@ -219,3 +223,24 @@ def test_bad_input(fetch, tmp_path):
         fetch(coco, size='640')
     assert not (tmp_path / 'out').exists()
     assert json.loads((tmp_path / 'annotations.json').read_text()) == coco
+
+
+def test_after_ctrl_c_the_report_has_what_was_just_put_in_its_place(
+    server, fetch, encode, tmp_path, monkeypatch
+):
+    settle = fetch_module.settle_photograph
+
+    def settle_slowly(*args, **kwargs):
+        settled = settle(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.3)
+        return settled
+
+    monkeypatch.setattr(fetch_module, 'settle_photograph', settle_slowly)
+    server.answers['/0'] = encode()
+    with pytest.raises(KeyboardInterrupt):
+        fetch(server.make_coco('a.jpg'))
+    (path,) = tmp_path.rglob('download_report.json')
+    assert (path.parent / 'a.jpg').is_file()
+    counts = json.loads(path.read_text())['counts']
+    assert (counts['fetched'], counts['missing']) == (1, 0)
