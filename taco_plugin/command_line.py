@@ -10,9 +10,17 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from .errors import InputError
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """Raises an :class:`InputError` where argparse would print its usage and exit with status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuses the arguments."""
+        raise InputError(f'{message} (see --help)')
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from ..evaluation.record import Record
+from ..exploration.names import make_distinct
 
 MISSING = '–'
 """Stands for a figure without ground truth, and for what is not known."""
@@ -29,15 +30,8 @@ def show_classes(names: Sequence[object]) -> list[str]:
     >>> show_classes(['Can', ' ', 'Can'])
     ['Can', 'class 1 (no name)', 'Can (2)']
     """
-    shown: dict[str, None] = {}
-    for label, name in enumerate(names):
-        text = show_text(name) or f'class {label} (no name)'
-        again, number = text, 1
-        while again in shown:
-            number += 1
-            again = f'{text} ({number})'
-        shown[again] = None
-    return list(shown)
+    texts = [show_text(name) or f'class {label} (no name)' for label, name in enumerate(names)]
+    return make_distinct(texts)
 
 
 def show_figure(figure: float | None) -> str:

@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..evaluation.confusion import normalise
-from .figure import add_note, check_shape, empty_figure, name_classes, new_figure, show_name
+from .figure import (
+    add_note,
+    check_shape,
+    empty_figure,
+    label_cells,
+    name_classes,
+    new_figure,
+    show_name,
+)
 
 _MOST_WITH_TEXT = 20
 _SMALLEST_CELL = 0.24
@@ -72,14 +80,7 @@ def plot_confusion_matrix(
 
 
 def _label(axes: Axes, names: list[str]) -> None:
-    size = 9 if len(names) <= _MOST_WITH_TEXT + 1 else 8
-    places = np.arange(len(names))
-    axes.set_xticks(places, names, rotation=90, fontsize=size)
-    axes.set_yticks(places, names, fontsize=size)
-    axes.set_xticks(places[1:] - 0.5, minor=True)
-    axes.set_yticks(places[1:] - 0.5, minor=True)
-    axes.grid(which='minor', color='0.88', linewidth=0.5)
-    axes.tick_params(which='minor', length=0)
+    label_cells(axes, names, 9 if len(names) <= _MOST_WITH_TEXT + 1 else 8, color='0.88')
     for draw_line in (axes.axhline, axes.axvline):
         draw_line(len(names) - 1.5, color='black', linewidth=1)
     axes.set_xlabel('Predicted class')

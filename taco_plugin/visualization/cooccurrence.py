@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from .figure import add_note, check_shape, empty_figure, new_figure, show_name
+from .figure import add_note, check_shape, empty_figure, label_cells, new_figure, show_name
 
 _MOST_WITH_TEXT = 20
 _CELL = 0.24
@@ -50,14 +50,7 @@ def plot_cooccurrence(images: np.ndarray, classes: Sequence[str], label: str) ->
     bar = figure.colorbar(image, fraction=0.04, pad=0.02, format='{x:g}')
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
     bar.set_label('Images (logarithmic)')
-    size = 9 if with_text else 8
-    places = np.arange(len(names))
-    axes.set_xticks(places, names, rotation=90, fontsize=size)
-    axes.set_yticks(places, names, fontsize=size)
-    axes.set_xticks(places[1:] - 0.5, minor=True)
-    axes.set_yticks(places[1:] - 0.5, minor=True)
-    axes.grid(which='minor', color='0.9', linewidth=0.5)
-    axes.tick_params(which='minor', length=0)
+    label_cells(axes, names, 9 if with_text else 8, color='0.9')
     axes.spines[['top', 'right']].set_visible(False)
     if with_text:
         _write_cells(axes, lower, norm)

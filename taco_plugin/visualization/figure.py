@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -66,6 +67,24 @@ def show_name(name: str) -> str:
     if len(name) > _LONGEST_NAME:
         name = name[: _LONGEST_NAME - 1] + '…'
     return name.replace('$', r'\$')
+
+
+def label_cells(axes: Axes, names: Sequence[str], size: int, color: str) -> None:
+    """Names the rows and columns of a square matrix that is drawn as an image, and parts its cells.
+
+    Args:
+        axes: Shows the matrix.
+        names: Of the rows, and of the columns.
+        size: Of the names, in points.
+        color: Of the lines between cells.
+    """
+    places = np.arange(len(names))
+    axes.set_xticks(places, names, rotation=90, fontsize=size)
+    axes.set_yticks(places, names, fontsize=size)
+    axes.set_xticks(places[1:] - 0.5, minor=True)
+    axes.set_yticks(places[1:] - 0.5, minor=True)
+    axes.grid(which='minor', color=color, linewidth=0.5)
+    axes.tick_params(which='minor', length=0)
 
 
 def check_shape(name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:

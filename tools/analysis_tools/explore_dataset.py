@@ -3,10 +3,8 @@
 
 import argparse
 import re
-from typing import NoReturn
 
-from taco_plugin.command_line import one_line_errors
-from taco_plugin.errors import InputError
+from taco_plugin.command_line import ArgumentParser, one_line_errors
 from taco_plugin.taxonomies import TAXONOMIES
 
 _DESCRIPTION = """\
@@ -26,11 +24,6 @@ A picture that would be empty is not drawn, and that of an earlier run is remove
 _INPUT_SIZE = '1333x800'
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f'{message} (see --help)')
-
-
 def _read_size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r'([1-9]\d{0,4})x([1-9]\d{0,4})', text)
     if not match:
@@ -39,7 +32,9 @@ def _read_size(text: str) -> tuple[int, int]:
 
 
 def _parse_args() -> argparse.Namespace:
-    parser = _Parser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(
+        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add = parser.add_argument
     add('annotations', metavar='ANN', nargs='+', help="prepared files, or TACO's own; six at most")
     add('--out', metavar='DIR', required=True, help='folder for the results')

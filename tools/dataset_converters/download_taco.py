@@ -5,9 +5,9 @@ import argparse
 import math
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
-from taco_plugin.command_line import one_line_errors
+from taco_plugin.command_line import ArgumentParser, one_line_errors
 from taco_plugin.errors import InputError
 
 _DESCRIPTION = """\
@@ -24,11 +24,6 @@ original (default), or 640: pixels of the longest side, as Flickr has them, else
 use DIR/annotations_640.json, whose boxes and polygons fit, and not ANNOTATIONS"""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f'{message} (see --help)')
-
-
 def _at_least(least: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:
     def parse(text: str) -> Any:  # noqa: ANN401
         value = kind(text)
@@ -41,7 +36,9 @@ def _at_least(least: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def _parse_args() -> argparse.Namespace:
-    parser = _Parser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(
+        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add, count = parser.add_argument, _at_least(1, int)
     default = '(default: %(default)s)'
     add('annotations', metavar='ANNOTATIONS', help="TACO's annotations.json, official or not")

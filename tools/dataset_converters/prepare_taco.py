@@ -3,10 +3,8 @@
 
 import argparse
 import sys
-from typing import NoReturn
 
-from taco_plugin.command_line import one_line_errors
-from taco_plugin.errors import InputError
+from taco_plugin.command_line import ArgumentParser, one_line_errors
 from taco_plugin.taxonomies import TAXONOMIES
 
 _DESCRIPTION = """\
@@ -24,13 +22,10 @@ on where it was."""
 _TEST_FRACTION = 0.1
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f'{message} (see --help)')
-
-
 def _parse_args() -> argparse.Namespace:
-    parser = _Parser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(
+        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add = parser.add_argument
     add('annotations', help="TACO's annotations.json, or a COCO file with its categories")
     add('--images', metavar='DIR', help='folder that holds batch_1 and so on')
