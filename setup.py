@@ -39,17 +39,15 @@ setup(
     packages=find_packages(include=['taco_plugin', 'taco_plugin.*']),
     package_data={
         'taco_plugin.taxonomies': ['*.csv'],
-        'taco_plugin.comparison': ['*.jinja', '*.css', '*.js'],
+        'taco_plugin.apps.compare': ['*.jinja', '*.css', '*.js'],
     },
     cmdclass={'build_py': BuildWithConfigs},
     zip_safe=False,
     python_requires='>=3.11',
-    # mmcv or mmcv-lite is chosen by an extra: installed side by side, each corrupts the other.
+    # mmcv-lite is an extra: beside a compiled mmcv, each would corrupt the other.
     install_requires=[
+        'adjusttext',
         'faster-coco-eval',
-        'filelock',
-        'httpx',
-        'imagehash',
         'jinja2',
         'markupsafe',
         'matplotlib',
@@ -64,14 +62,15 @@ setup(
         'scipy',
         'seaborn',
         'setuptools<81',
-        'sniffio',
         'torch>=2.6',
+        'torchvision>=0.21',
         'tqdm',
     ],
     extras_require={
         'lite': ['mmcv-lite==2.1.0'],
-        'compiled': ['mmcv==2.1.0'],
-        'gpu': ['torchvision'],
+        'download': ['httpx', 'sniffio', 'tenacity'],
+        'explore': ['imagehash'],
+        'yolo': ['shapely'],
         'dev': [
             'build',
             'hypothesis',
@@ -80,7 +79,7 @@ setup(
             'pytest',
             'pytest-xdist',
             'ruff',
-            'shapely',
+            'sahi',
             'tensorboard',
             'types-tqdm',
         ],

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from taco_plugin.coco import format_table
-from taco_plugin.download.download import DownloadSettings, download
-from taco_plugin.download.fetch import Limits
+from taco_plugin.apps.download.download import DownloadSettings, download
+from taco_plugin.apps.download.fetch import Limits
+from taco_plugin.files import format_table
 
 LIMITS = Limits(workers=32, per_host=16, retries=5, seconds=300, max_bytes=10**8)
 

@@ -27,12 +27,12 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from tqdm import tqdm
 
 import taco_plugin.plugin  # noqa: F401
-from taco_plugin.coco import to_json, write_files
-from taco_plugin.coco.shrink import shrink_images
-from taco_plugin.coco.small_photographs import write_small_photographs
+from taco_plugin.apps.prepare.small_photographs import write_small_photographs
+from taco_plugin.apps.sample.dataset import write_sample
+from taco_plugin.coco.scale import shrink_images
 from taco_plugin.datasets.input_size import Fit, needed_size
 from taco_plugin.datasets.transforms.decode_reduced import decode_reduced
-from taco_plugin.sample.dataset import write_sample
+from taco_plugin.files import to_json, write_files
 
 REAL = Path('data/taco/batch_1')
 WAYS = ['stock', 'reduced decode', '--max-side 1280', 'cache']

@@ -20,13 +20,11 @@ from pathlib import Path
 from taco_plugin.coco import (
     class_statistics,
     clean_annotations,
-    format_table,
     read_coco,
     remap_categories,
     split_images,
-    to_json,
-    write_files,
 )
+from taco_plugin.files import format_table, to_json, write_files
 from taco_plugin.taxonomies import load_taxonomy
 
 WIDTH, HEIGHT = 2448, 3264

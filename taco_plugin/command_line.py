@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Timer
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -41,6 +42,18 @@ def one_line_errors() -> Iterator[None]:
         line = str(error).strip().splitlines()[-1].removeprefix(f'{_full_name(InputError)}: ')
         print(f'{Path(sys.argv[0]).name}: error: {line}', file=sys.stderr)
         sys.exit(1)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Says on stderr what is going on, if it takes more than two seconds."""
+    timer = Timer(2, lambda: print(f'{name} ...', file=sys.stderr))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def run_stock_script(name: str) -> None:

@@ -16,10 +16,8 @@ from .statistics import (
     ClassStatistics,
     CocoStatistics,
     class_statistics,
-    format_table,
     inverse_density,
 )
-from .write import to_json, write_file, write_files
 
 __all__ = [
     'KINDS',
@@ -38,7 +36,6 @@ __all__ = [
     'count_changes',
     'drop_images',
     'fit_categories',
-    'format_table',
     'inverse_density',
     'load_for_taxonomy',
     'read_coco',
@@ -46,7 +43,4 @@ __all__ = [
     'select_images',
     'split_images',
     'stratify',
-    'to_json',
-    'write_file',
-    'write_files',
 ]

@@ -1,12 +1,11 @@
 """Compares the photographs on disk with what a COCO file says of them."""
 
-import warnings
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from ..errors import InputError
+from ..images import decode_size, leads_outside, map_threads, strict_pillow
 from .read import Coco
 
 PROBLEMS = {
@@ -16,8 +15,6 @@ PROBLEMS = {
     'size_differs': 'photographs whose size differs from the file',
 }
 """What :func:`check_images` finds, and how a report words it."""
-
-_ORIENTATION_TAG = 0x0112  # EXIF; the values 5 to 8 turn the photograph on its side
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ def check_file_names(coco: Coco) -> list[ImageProblem]:
     return [
         ImageProblem('outside_folder', image['id'], image['file_name'], 'leads out of the folder')
         for image in coco['images']
-        if _leads_outside(image['file_name'])
+        if leads_outside(image['file_name'])
     ]
 
 
@@ -68,33 +65,24 @@ def check_images(coco: Coco, image_dir: str | Path) -> list[ImageProblem]:
     Raises:
         InputError: If ``image_dir`` is not a folder.
     """
-    from PIL import Image
-    from tqdm import tqdm
-
     folder = Path(image_dir)
     if not folder.is_dir():
         raise InputError(f'{image_dir}: the image folder does not exist or is no folder')
-    images = coco['images']
-    pool = ThreadPoolExecutor()
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # of damaged EXIF data and the like
-        warnings.simplefilter('error', Image.DecompressionBombWarning)
-        try:
-            found = pool.map(lambda image: _check_image(image, folder), images)
-            bar = tqdm(found, 'checking photographs', len(images), delay=2, mininterval=0.5)
-            return [problem for problem in bar if problem is not None]
-        finally:
-            pool.shutdown(cancel_futures=True)  # or Ctrl+C would wait for all photographs
+    with strict_pillow():
+        found = map_threads(
+            lambda image: _check_image(image, folder), coco['images'], 'checking photographs'
+        )
+        return [problem for problem in found if problem is not None]
 
 
 def _check_image(image: dict, folder: Path) -> ImageProblem | None:
     def problem(kind: str, detail: str) -> ImageProblem:
         return ImageProblem(kind, image['id'], image['file_name'], detail)
 
-    if _leads_outside(image['file_name']):
+    if leads_outside(image['file_name']):
         return problem('outside_folder', 'leads out of the folder')
     try:
-        width, height = _decode_size(folder / image['file_name'])
+        width, height = decode_size(folder / image['file_name'])
     except FileNotFoundError:
         return problem('missing', 'no such file')
     # A damaged file can raise anything in Pillow: its decoders promise no particular error.
@@ -107,23 +95,6 @@ def _check_image(image: dict, folder: Path) -> ImageProblem | None:
     if (height, width) == expected:
         detail += ': swapped, as if one of them ignored the EXIF rotation'
     return problem('size_differs', detail)
-
-
-def _decode_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels as displayed; raises whatever Pillow raises."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        width, height = image.size
-        image.draft('L', (1, 1))
-        image.load()
-        is_on_its_side = image.getexif().get(_ORIENTATION_TAG) in (5, 6, 7, 8)
-    return (height, width) if is_on_its_side else (width, height)
-
-
-def _leads_outside(file_name: str) -> bool:
-    windows = PureWindowsPath(file_name)  # splits at both kinds of slashes
-    return bool(windows.anchor or '..' in windows.parts or PurePosixPath(file_name).is_absolute())
 
 
 def drop_images(coco: Coco, image_ids: Collection[int]) -> Coco:

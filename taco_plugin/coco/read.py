@@ -1,6 +1,5 @@
 """Reads a COCO file and refuses what is not one."""
 
-import json
 import math
 import reprlib
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ..errors import InputError
+from ..files import read_json
 
 Coco = dict[str, Any]
 
@@ -84,7 +84,7 @@ def read_coco(path: str | Path) -> Coco:
     Raises:
         InputError: If the file cannot be read or is not as described; names the entry.
     """
-    coco = _parse(path)
+    coco = read_json(path)
     if not isinstance(coco, dict):
         raise InputError(f'{path}: not a COCO file: expected a JSON object at the top')
     for section, fields in _FIELDS.items():
@@ -93,22 +93,6 @@ def read_coco(path: str | Path) -> Coco:
         _check_unique(path, coco, section, field)
     _check_annotations(path, coco)
     return coco
-
-
-def _parse(path: str | Path) -> Any:  # noqa: ANN401
-    try:
-        return json.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror})') from None
-    except json.JSONDecodeError as error:
-        where = f'line {error.lineno}, column {error.colno}'
-        raise InputError(f'{path}, {where}: broken JSON ({error.msg})') from None
-    except UnicodeDecodeError:
-        raise InputError(f'{path}: not JSON (not even text)') from None
-    except RecursionError:
-        raise InputError(f'{path}: not a COCO file: nested too deeply') from None
-    except ValueError:  # Python refuses to convert whole numbers of thousands of digits
-        raise InputError(f'{path}: not a COCO file: holds a number that is too large') from None
 
 
 def _check_section(path: str | Path, coco: Coco, section: str, fields: dict[str, _Rule]) -> None:

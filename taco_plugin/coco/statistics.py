@@ -84,27 +84,3 @@ def class_statistics(coco: Coco) -> CocoStatistics:
             for category, d in zip(coco['categories'], densities, strict=True)
         ),
     )
-
-
-def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligns a table for the terminal: the first column to the left, the others to the right.
-
-    Args:
-        header: Name of each column.
-        rows: Cells, as many per row as there are columns.
-
-    Example:
-        >>> print(format_table(['class', 'boxes'], [['Can', '273'], ['Battery', '2']]))
-        class    boxes
-        Can        273
-        Battery      2
-    """
-    lines = [header, *rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return '\n'.join(
-        '  '.join(
-            cell.rjust(width) if index else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )

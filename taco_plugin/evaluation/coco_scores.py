@@ -10,8 +10,8 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 from faster_coco_eval.core import mask
 
+from ..boxes import SIZES
 from ..coco import Coco
-from ..coco.sizes import SIZES
 from ..errors import InputError
 
 IouType = Literal['bbox', 'segm']

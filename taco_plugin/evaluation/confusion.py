@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .boxes import Boxes, check_labels
+from ..boxes import Boxes, check_labels
 from .matching import match_by_iou
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .boxes import Boxes
+from ..boxes import Boxes
 from .matching import match, overlapping_pairs
 
 KINDS = ('duplicate', 'confused', 'badly located', 'confused, badly located', 'background')

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..coco import write_file
+from ..boxes import Boxes
 from ..errors import InputError
-from .boxes import Boxes
+from ..files import write_file
 
 _LARGEST = 1 << 30
 """Bytes that a file may unpack to."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..boxes import Boxes
 from ..errors import InputError
-from .boxes import Boxes
 from .matching import match_by_iou
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..boxes import Boxes, check_labels, paired_iou
 from ..errors import InputError
-from .boxes import Boxes, check_labels, paired_iou
 
 _PAIRS_AT_ONCE = 1_000_000
 """Bounds the memory while overlaps are computed: some 200 bytes a pair."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..boxes import Boxes
 from ..coco import Coco
 from ..errors import InputError
-from .boxes import Boxes
 
 Prediction = Mapping[str, Any]
 """Of one image, as ``CocoMetric`` keeps it: ``img_id``, ``bboxes`` (xyxy, absolute pixels, shape

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..coco import Coco, format_table, to_json, write_files
-from ..coco.sizes import SIZES
+from ..boxes import SIZES, Boxes
+from ..coco import Coco
 from ..errors import InputError
-from .boxes import Boxes
+from ..files import format_table, to_json, write_files
 from .coco_scores import CocoScores
 from .confusion import class_counts
 from .curves import RECALLS, ScoreCurves, best_f1

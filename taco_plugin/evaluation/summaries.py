@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..coco.sizes import SIZES
+from ..boxes import SIZES
 from ..errors import InputError
 from .coco_scores import COCO_IOU, CocoScores
 

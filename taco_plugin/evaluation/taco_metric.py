@@ -12,11 +12,11 @@ from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 
+from ..boxes import Boxes, check_labels
 from ..coco import Coco, load_for_taxonomy, read_coco
 from ..coco.index import index_coco, order_categories
 from ..errors import InputError
 from ..taxonomies import load_taxonomy
-from .boxes import Boxes, check_labels
 from .coco_scores import score_results
 from .predictions import (
     Prediction,

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..coco import write_file
 from ..errors import InputError
+from ..files import write_file
 
 DPI = 150
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ..boxes import Boxes
 from ..errors import InputError
-from ..evaluation.boxes import Boxes
 from ..evaluation.detection_errors import DetectionErrors
 from .labels import draw_boxes, draw_frame
 from .photo import Photo, Source, read_photo

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from ..boxes import Boxes, check_labels
 from ..errors import InputError
-from ..evaluation.boxes import Boxes, check_labels
 from ..evaluation.disagreement import judge_boxes
 from .labels import draw_boxes
 from .photo import Photo, Source, read_photo

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taco_plugin.coco import clean_annotations, clip_box, count_changes, read_coco, to_json
+from taco_plugin.coco import clean_annotations, clip_box, count_changes, read_coco
 from taco_plugin.coco.read import is_number
+from taco_plugin.files import to_json
 
 SEEDED = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NUMBERS = st.one_of(

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taco_plugin.coco import clean_annotations, read_coco, to_json
+from taco_plugin.apps.merge.merge_files import merge_files
+from taco_plugin.coco import clean_annotations, read_coco
 from taco_plugin.coco.merge import merge_cocos
-from taco_plugin.coco.merge_files import merge_files
 from taco_plugin.errors import InputError
+from taco_plugin.files import to_json
 
 IDS = st.integers(-3, 5)
 

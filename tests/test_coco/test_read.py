@@ -37,7 +37,7 @@ def test_accepts_crowds_and_missing_segmentations(tmp_path, coco):
     [
         ('{"images": [\n1,, 2]}', 'file.json, line 2, column 3: broken JSON'),
         ('', 'line 1, column 1: broken JSON'),
-        ('[' * 100_000, 'file.json: not a COCO file: nested too deeply'),
+        ('[' * 100_000, 'file.json: nested too deeply'),
         ('{"images": ' + '9' * 5000 + '}', 'holds a number that is too large'),
         ('[]', 'file.json: not a COCO file: expected a JSON object at the top'),
         ('{}', "expected a list 'categories', the file has none"),

@@ -14,9 +14,9 @@ from taco_plugin.coco import (
     read_coco,
     remap_categories,
     split_images,
-    to_json,
 )
 from taco_plugin.errors import InputError
+from taco_plugin.files import to_json
 from taco_plugin.taxonomies import load_taxonomy
 
 JUNK = st.recursive(

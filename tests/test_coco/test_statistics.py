@@ -1,6 +1,7 @@
 import pytest
 
-from taco_plugin.coco import class_statistics, format_table
+from taco_plugin.coco import class_statistics
+from taco_plugin.files import format_table
 
 PUBLISHED = {
     'metals_and_plastic': (1520, '1.986193', '0.000997'),

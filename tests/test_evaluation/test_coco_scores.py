@@ -9,8 +9,8 @@ from pycocotools import mask as rle
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from taco_plugin.boxes import SIZES
 from taco_plugin.coco.index import index_coco
-from taco_plugin.coco.sizes import SIZES
 from taco_plugin.errors import InputError
 from taco_plugin.evaluation.coco_scores import COCO_IOU, score_results
 from taco_plugin.evaluation.summaries import (

@@ -6,9 +6,9 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from taco_plugin.boxes import Boxes
 from taco_plugin.coco.index import index_coco
 from taco_plugin.errors import InputError
-from taco_plugin.evaluation.boxes import Boxes
 from taco_plugin.evaluation.curves import (
     average_precision,
     best_f1,

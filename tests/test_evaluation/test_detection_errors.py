@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from taco_plugin.boxes import Boxes, box_iou
 from taco_plugin.errors import InputError
-from taco_plugin.evaluation.boxes import Boxes, box_iou
 from taco_plugin.evaluation.detection_errors import KINDS, confident_errors, image_errors
 from taco_plugin.evaluation.matching import match
 

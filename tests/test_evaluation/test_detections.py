@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from taco_plugin.boxes import Boxes
 from taco_plugin.errors import InputError
 from taco_plugin.evaluation import detections as module
-from taco_plugin.evaluation.boxes import Boxes
 from taco_plugin.evaluation.detections import Detections, read_detections, write_detections
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from taco_plugin.boxes import Boxes
 from taco_plugin.errors import InputError
-from taco_plugin.evaluation.boxes import Boxes
 from taco_plugin.evaluation.confusion import confusion_matrix
 from taco_plugin.evaluation.disagreement import choose_images, judge_boxes
 

@@ -9,7 +9,7 @@ HEAVY = ('mmcv', 'mmdet', 'mmengine', 'torch')
 @pytest.mark.parametrize(
     'package',
     [
-        'taco_plugin.evaluation.boxes',
+        'taco_plugin.boxes',
         'taco_plugin.evaluation.coco_scores',
         'taco_plugin.evaluation.confusion',
         'taco_plugin.evaluation.curves',

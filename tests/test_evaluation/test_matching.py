@@ -6,10 +6,10 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from taco_plugin.boxes import Boxes
 from taco_plugin.coco.index import index_coco
 from taco_plugin.errors import InputError
 from taco_plugin.evaluation import matching
-from taco_plugin.evaluation.boxes import Boxes
 from taco_plugin.evaluation.matching import match
 
 LABELS = {1: 0, 2: 1, 3: 2, 4: 3}

@@ -3,8 +3,8 @@ import os
 import numpy as np
 import pytest
 
+from taco_plugin.boxes import Boxes
 from taco_plugin.errors import InputError
-from taco_plugin.evaluation.boxes import Boxes
 from taco_plugin.evaluation.coco_scores import score_results
 from taco_plugin.evaluation.curves import ScoreCurves
 from taco_plugin.evaluation.record import (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from taco_plugin.evaluation.boxes import Boxes
+from taco_plugin.boxes import Boxes
 from taco_plugin.evaluation.detection_errors import confident_errors
 from taco_plugin.visualization.mosaics import mosaic_of_errors, mosaic_of_predictions
 from taco_plugin.visualization.tiles import text_tile

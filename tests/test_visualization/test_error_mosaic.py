@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from taco_plugin.evaluation.boxes import Boxes
+from taco_plugin.boxes import Boxes
 from taco_plugin.visualization import mosaics
 from taco_plugin.visualization.mosaics import TRUE, WRONG
 from taco_plugin.visualization.tiles import INK, PADDING, fit, font, wrap

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from taco_plugin.evaluation.boxes import Boxes
+from taco_plugin.boxes import Boxes
 from taco_plugin.visualization import tiles
 from taco_plugin.visualization.labels import place_labels
 from taco_plugin.visualization.tiles import contrast

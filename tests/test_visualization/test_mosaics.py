@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from taco_plugin.boxes import Boxes
 from taco_plugin.errors import InputError
-from taco_plugin.evaluation.boxes import Boxes
 from taco_plugin.visualization import tiles
 from taco_plugin.visualization.mosaics import TRUE, mosaic_of_predictions
 from taco_plugin.visualization.tiles import INK, PADDING

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from taco_plugin.evaluation.boxes import Boxes
+from taco_plugin.boxes import Boxes
 from taco_plugin.visualization.tiles import PADDING
 
 COLORS = [(255, 0, 0), (0, 0, 255)]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from taco_plugin.boxes import Boxes
 from taco_plugin.errors import InputError
-from taco_plugin.evaluation.boxes import Boxes
 from taco_plugin.visualization import side_by_side as module
 from taco_plugin.visualization.photo import read_photo
 from taco_plugin.visualization.side_by_side import side_by_side

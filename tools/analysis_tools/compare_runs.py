@@ -41,7 +41,7 @@ def main() -> None:
     from taco_plugin import compat
 
     compat.install()
-    from taco_plugin.comparison.write_comparison import write_comparison
+    from taco_plugin.apps.compare.write_comparison import write_comparison
 
     print(write_comparison(**vars(args)))
 

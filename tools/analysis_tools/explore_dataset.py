@@ -69,8 +69,8 @@ def _parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = _parse_args()
-    from taco_plugin.exploration.explore import ExploreSettings, explore
-    from taco_plugin.exploration.summary import format_report
+    from taco_plugin.apps.explore.explore import ExploreSettings, explore
+    from taco_plugin.apps.explore.summary import format_report
 
     report = explore(ExploreSettings(**vars(args)))
     print(format_report(report))

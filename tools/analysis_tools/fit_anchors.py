@@ -37,7 +37,7 @@ def main() -> None:
     from taco_plugin import compat
 
     compat.install()
-    from taco_plugin.anchors.compare import compare_anchors
+    from taco_plugin.apps.anchors.compare import compare_anchors
 
     print(compare_anchors(args.config, args.annotations, args.held_out, args.seed))
 

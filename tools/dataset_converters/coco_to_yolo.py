@@ -40,8 +40,8 @@ def _parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = _parse_args()
-    from taco_plugin.coco.yolo_export import ExportSettings, export_yolo
-    from taco_plugin.coco.yolo_notes import format_splits
+    from taco_plugin.apps.yolo.export import ExportSettings, export_yolo
+    from taco_plugin.apps.yolo.notes import format_splits
 
     splits = export_yolo(ExportSettings(**vars(args)))
     print(format_splits(splits))

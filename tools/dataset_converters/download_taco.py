@@ -61,9 +61,9 @@ def _parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = _parse_args()
-    from taco_plugin.download.download import DownloadSettings, download, name_scaled_file
-    from taco_plugin.download.fetch import Limits
-    from taco_plugin.download.report import REPORT_NAME, format_report
+    from taco_plugin.apps.download.download import DownloadSettings, download, name_scaled_file
+    from taco_plugin.apps.download.fetch import Limits
+    from taco_plugin.apps.download.report import REPORT_NAME, format_report
 
     limits = Limits(args.workers, args.per_host, args.retries, args.timeout, args.max_bytes)
     settings = DownloadSettings(args.annotations, args.out, args.size, args.retry_failed, limits)

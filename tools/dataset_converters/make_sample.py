@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from taco_plugin.apps.sample.settings import NUM_IMAGES
 from taco_plugin.command_line import one_line_errors
-from taco_plugin.sample.settings import NUM_IMAGES
 
 #: A run that is over sooner shows no progress bar.
 _SECONDS_TO_PROGRESS = 2
@@ -65,7 +65,7 @@ def main() -> None:
     args = parse_args()
     from tqdm import tqdm  # after --help has been answered, as the drawing code below
 
-    from taco_plugin.sample.dataset import write_sample
+    from taco_plugin.apps.sample.dataset import write_sample
 
     with one_line_errors():
         track = partial(tqdm, desc='drawing', unit='image', delay=_SECONDS_TO_PROGRESS)

@@ -28,7 +28,7 @@ def _parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = _parse_args()
-    from taco_plugin.coco.merge_files import merge_files
+    from taco_plugin.apps.merge.merge_files import merge_files
 
     report = merge_files(args.annotations, args.out)
     print(f'{report}\n\nwritten: {args.out}')

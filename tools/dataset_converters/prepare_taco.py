@@ -67,8 +67,8 @@ def _parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = _parse_args()
-    from taco_plugin.coco.prepare import PrepareSettings, prepare
-    from taco_plugin.coco.report import format_report, format_warnings
+    from taco_plugin.apps.prepare.prepare import PrepareSettings, prepare
+    from taco_plugin.apps.prepare.report import format_report, format_warnings
 
     report = prepare(PrepareSettings(**vars(args)))
     print(format_report(report))

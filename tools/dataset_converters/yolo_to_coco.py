@@ -33,8 +33,8 @@ def _parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = _parse_args()
-    from taco_plugin.coco.yolo_import import ImportSettings, import_yolo
-    from taco_plugin.coco.yolo_notes import format_splits
+    from taco_plugin.apps.yolo.import_ import ImportSettings, import_yolo
+    from taco_plugin.apps.yolo.notes import format_splits
 
     splits = import_yolo(ImportSettings(**vars(args)))
     print(format_splits(splits))

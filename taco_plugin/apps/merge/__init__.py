@@ -1,0 +1,1 @@
+"""One annotation file of several."""

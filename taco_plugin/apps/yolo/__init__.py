@@ -1,0 +1,1 @@
+"""YOLO's format, to and from COCO's."""

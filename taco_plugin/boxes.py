@@ -1,0 +1,221 @@
+"""Many boxes as arrays: how much they overlap, and how large they are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+
+from .errors import InputError
+
+_KINDS = {'image': 'iu', 'label': 'iu', 'xyxy': 'iuf', 'score': 'iuf', 'crowd': 'b'}
+_DTYPES = {
+    'image': np.int64,
+    'label': np.int64,
+    'xyxy': np.float64,
+    'score': np.float64,
+    'crowd': np.bool_,
+}
+
+SIZES: dict[str, tuple[float, float]] = {
+    'small': (0, 32**2),
+    'medium': (32**2, 96**2),
+    'large': (96**2, 1e10),
+}
+"""COCO's ranges of area in square pixels; both ends belong to them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes of any number of images, one per row.
+
+    Args:
+        image: Id of the image, int64, shape (N,).
+        label: Class, >= 0, int64, shape (N,).
+        xyxy: Left, top, right and bottom in absolute pixels, float64, shape (N, 4).
+        score: Confidence, float64, shape (N,); 1 for ground truth.
+        crowd: Whether the box frames a group of objects, bool, shape (N,); false for detections.
+
+    Raises:
+        InputError: If a shape or a kind of number differs, a number is not finite, a label is
+            negative, or a box ends before it begins.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    xyxy: np.ndarray
+    score: np.ndarray
+    crowd: np.ndarray
+
+    def __post_init__(self) -> None:
+        count = np.size(self.image)
+        for field in fields(self):
+            shape = (count, 4) if field.name == 'xyxy' else (count,)
+            column = _checked_column(field.name, getattr(self, field.name), shape)
+            object.__setattr__(self, field.name, column)
+        if (self.label < 0).any():
+            raise InputError(f'label must be >= 0, but has {self.label.min()}')
+        reversed_rows = np.flatnonzero((self.xyxy[:, 2:] < self.xyxy[:, :2]).any(axis=1))
+        if len(reversed_rows):
+            box = self.xyxy[reversed_rows[0]].tolist()
+            raise InputError(f'xyxy must have x1 <= x2 and y1 <= y2, but has {box}')
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> Self:
+        """Some of the boxes, by their row numbers, a mask or a slice."""
+        return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    @classmethod
+    def from_coco(cls, coco: Mapping[str, Any], labels: Mapping[int, int]) -> Self:
+        """Ground truth: the annotations of a COCO file, in their order.
+
+        Args:
+            coco: Only ``annotations`` is read; one without ``iscrowd`` is no crowd.
+            labels: Category id -> label.
+
+        Raises:
+            InputError: If an annotation lacks a key, or its category has no label.
+
+        >>> box = {'image_id': 7, 'category_id': 5, 'bbox': [10, 20, 30, 40]}
+        >>> Boxes.from_coco({'annotations': [box]}, labels={5: 0}).xyxy
+        array([[10., 20., 40., 60.]])
+        """
+        rows = coco['annotations']
+        crowd = np.array([bool(row.get('iscrowd', 0)) for row in rows], dtype=bool)
+        return cls(*_read_rows(rows, 'annotation', labels), np.ones(len(rows)), crowd)
+
+    @classmethod
+    def from_results(cls, results: Sequence[Mapping[str, Any]], labels: Mapping[int, int]) -> Self:
+        """Detections: a list of COCO results, in their order.
+
+        Args:
+            results: Each with ``image_id``, ``category_id``, ``bbox`` (xywh, absolute pixels) and
+                ``score``.
+            labels: Category id -> label.
+
+        Raises:
+            InputError: If a result lacks a key, or its category has no label.
+        """
+        columns = _read_rows(results, 'result', labels)
+        score = _read_key(results, 'result', 'score')
+        return cls(*columns, np.array(score or np.empty(0)), np.zeros(len(results), dtype=bool))
+
+
+def box_iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
+    """Intersection over union of every box of ``a`` with every box of ``b``.
+
+    As COCO has it, 0 where a box is empty, and for a crowd the intersection over the area of the
+    detection alone: a detection within it overlaps it fully.
+
+    Args:
+        a: Detections, xyxy, shape (N, 4).
+        b: Ground truth, xyxy, shape (M, 4).
+        crowd: Which of ``b`` are crowds, shape (M,); none by default.
+
+    Returns:
+        In [0, 1], shape (N, M).
+
+    >>> box_iou(np.array([[0, 0, 2, 2]]), np.array([[0, 0, 2, 4], [1, 0, 3, 2]]))
+    array([[0.5       , 0.33333333]])
+    """
+    if crowd is None:
+        crowd = np.zeros(len(b), dtype=bool)
+    return paired_iou(a[:, None], b[None], crowd)
+
+
+def paired_iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+    """:func:`box_iou` of each box of ``a`` with its partner in ``b``; they broadcast.
+
+    Args:
+        a: Detections, xyxy, shape (..., 4).
+        b: Ground truth, xyxy, shape (..., 4).
+        crowd: Which of ``b`` are crowds, shape (...).
+    """
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    intersection = np.where((sides > 0).all(axis=-1), sides[..., 0] * sides[..., 1], 0.0)
+    union = _area(a) + np.where(crowd, 0.0, _area(b) - intersection)
+    overlap = intersection > 0
+    return np.divide(intersection, union, out=np.zeros(overlap.shape), where=overlap)
+
+
+def bucket_areas(areas: np.ndarray) -> dict[str, int]:
+    """Number of areas of each size; one on a bound, which COCO counts twice, is of the larger.
+
+    Args:
+        areas: Square pixels, shape (N,).
+
+    >>> bucket_areas(np.array([900, 1024, 1e12]))
+    {'small': 1, 'medium': 1, 'large': 1}
+    """
+    bounds = [least for least, _ in SIZES.values()][1:]
+    counts = np.bincount(np.searchsorted(bounds, areas, side='right'), minlength=len(SIZES))
+    return dict(zip(SIZES, counts.tolist(), strict=True))
+
+
+def resize_factors(image_sizes: np.ndarray, input_size: tuple[int, int]) -> np.ndarray:
+    """By what MMDetection's ``Resize(scale=input_size, keep_ratio=True)`` multiplies lengths.
+
+    The longer side of an image becomes at most the longer of ``input_size``, its shorter side at
+    most the shorter, whichever way round the image is. Rounding to whole pixels is left out.
+
+    Args:
+        image_sizes: Width and height, pixels, shape (M, 2).
+        input_size: Two lengths in pixels.
+
+    Returns:
+        Shape (M,).
+
+    >>> resize_factors(np.array([[4000, 3000], [3000, 4000], [416, 416]]), (1333, 800)).round(3)
+    array([0.267, 0.267, 1.923])
+    """
+    limits = np.array([max(input_size), min(input_size)])
+    sides = np.stack([image_sizes.max(axis=1), image_sizes.min(axis=1)], axis=1)
+    return (limits / sides).min(axis=1)
+
+
+def check_labels(name: str, labels: np.ndarray, num_classes: int) -> None:
+    """Refuses labels outside of [0, num_classes)."""
+    if len(labels) and labels.max() >= num_classes:
+        raise InputError(f'{name} has the label {labels.max()} of 0..{num_classes - 1}')
+
+
+def _area(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+
+def _checked_column(name: str, given: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    column = np.asarray(given)
+    if column.shape != shape:
+        raise InputError(f'{name} must have the shape {shape}, but has {column.shape}')
+    if column.size and column.dtype.kind not in _KINDS[name]:
+        raise InputError(f'{name} must hold {_DTYPES[name].__name__}, but holds {column.dtype}')
+    column = column.astype(_DTYPES[name], copy=False)
+    if not np.isfinite(column).all():
+        raise InputError(f'{name} must be finite, but has {column[~np.isfinite(column)][0]}')
+    return column
+
+
+def _read_rows(
+    rows: Sequence[Mapping[str, Any]], kind: str, labels: Mapping[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image, label and xyxy of annotations or results."""
+    categories = _read_key(rows, kind, 'category_id')
+    unknown = sorted(set(categories) - set(labels))
+    if unknown:
+        raise InputError(f'no label for the category ids {unknown}; there are {sorted(labels)}')
+    xywh = _read_key(rows, kind, 'bbox')
+    if any(len(box) != 4 for box in xywh):
+        raise InputError(f'every bbox of the {kind}s must be four numbers, x, y, width and height')
+    xyxy = np.array(xywh, dtype=np.float64).reshape(-1, 4)
+    xyxy[:, 2:] += xyxy[:, :2]
+    image = np.array(_read_key(rows, kind, 'image_id') or np.empty(0, dtype=np.int64))
+    return image, np.array([labels[category] for category in categories], dtype=np.int64), xyxy
+
+
+def _read_key(rows: Sequence[Mapping[str, Any]], kind: str, key: str) -> list[Any]:
+    for number, row in enumerate(rows):
+        if key not in row:
+            raise InputError(f'{kind} {number} (from 0) has no {key}')
+    return [row[key] for row in rows]

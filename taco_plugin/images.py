@@ -1,0 +1,137 @@
+"""Photographs on disk: their size as displayed, whether they are whole, and many at a time."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+Item = TypeVar('Item')
+Result = TypeVar('Result')
+
+ORIENTATION_TAG = 0x0112
+"""EXIF; 1 is upright, 5 to 8 turn the photograph on its side."""
+
+
+def leads_outside(file_name: str) -> bool:
+    """Whether a file name leads out of the folder that it is relative to.
+
+    So do absolute names, names with a drive letter and names with ``..``, each by the rules of
+    both POSIX and Windows. A link inside the folder may point anywhere.
+
+    >>> leads_outside('batch_1/000001.jpg'), leads_outside('../secret.jpg')
+    (False, True)
+    """
+    windows = PureWindowsPath(file_name)  # splits at both kinds of slashes
+    return bool(windows.anchor or '..' in windows.parts or PurePosixPath(file_name).is_absolute())
+
+
+def read_orientation(image: 'Image.Image') -> int:
+    """EXIF orientation of an opened image, 1 to 8; anything else in the file counts as 1.
+
+    XMP, from which Pillow reads an orientation as well, is not looked at: OpenCV and browsers do
+    not either.
+    """
+    from PIL import Image
+
+    exif = Image.Exif()
+    with suppress(Exception):  # Pillow promises no particular error; OpenCV ignores broken EXIF too
+        exif.load(image.info.get('exif', b''))
+    orientation = exif.get(ORIENTATION_TAG)
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def displayed_size(image: 'Image.Image') -> Size:
+    """Size of an opened image after EXIF rotation; nothing is decoded."""
+    width, height = image.size
+    return (height, width) if read_orientation(image) >= 5 else (width, height)
+
+
+def turn_upright(image: 'Image.Image') -> 'Image.Image':
+    """Applies the EXIF rotation of an opened image; one that is upright is returned as it is."""
+    from PIL import Image
+
+    turn = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }.get(read_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def decode_size(source: str | Path | IO[bytes]) -> Size:
+    """Decodes a photograph completely and returns its size as displayed.
+
+    A JPEG is decoded at an eighth of its size, which still reads all of its data. A file that is
+    cut short is found by Pillow's decoder.
+
+    Args:
+        source: Path, or an open file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        Exception: Anything, if the file is damaged: Pillow's decoders promise no particular error.
+    """
+    from PIL import Image
+
+    with Image.open(source) as image:
+        size = displayed_size(image)
+        image.draft('L', (1, 1))
+        image.load()
+    return size
+
+
+@contextmanager
+def strict_pillow() -> Iterator[None]:
+    """Silences Pillow's warnings of damaged metadata, and makes huge photographs an error.
+
+    These are photographs of more than ``PIL.Image.MAX_IMAGE_PIXELS``. Warnings are filtered for the
+    whole process: enter it around a pool of threads, not inside one.
+    """
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        warnings.simplefilter('error', Image.DecompressionBombWarning)
+        yield
+
+
+def map_threads(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    description: str,
+    max_workers: int | None = None,
+) -> Iterator[Result]:
+    """Yields ``function(item)`` for each item, in order, computed by several threads.
+
+    Progress is shown on stderr after two seconds. What has not begun when an error is raised, or
+    on Ctrl+C, is not computed.
+
+    Args:
+        function: Must be safe to call from several threads.
+        items: Its arguments.
+        description: What is done, for the progress bar.
+        max_workers: Number of threads; as many as Python's default if None.
+
+    >>> list(map_threads(abs, [-1, 2, -3], 'counting'))
+    [1, 2, 3]
+    """
+    from tqdm import tqdm
+
+    pool = ThreadPoolExecutor(max_workers)
+    try:
+        results = pool.map(function, items)
+        yield from tqdm(results, description, len(items), delay=2, mininterval=0.5)
+    finally:
+        pool.shutdown(cancel_futures=True)  # or Ctrl+C would wait for every item
