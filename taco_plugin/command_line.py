@@ -1,10 +1,14 @@
 """What every command of this project shares: how it ends, and how a stock script is run."""
 
 import argparse
+import importlib
+import logging
+import math
 import os
 import runpy
 import sys
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -24,12 +28,56 @@ class ArgumentParser(argparse.ArgumentParser):
         raise InputError(f'{message} (see --help)')
 
 
+def make_parser(description: str) -> ArgumentParser:
+    """The parser of one command.
+
+    Args:
+        description: What the command does; its line breaks are kept.
+    """
+    return ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def at_least(least: float, kind: Callable[[str], Any] = int) -> Callable[[str], Any]:
+    """An argparse ``type``: a finite number that is ``least`` or more.
+
+    >>> at_least(1)('8')
+    8
+    """
+
+    def parse(text: str) -> Any:  # noqa: ANN401
+        value = kind(text)
+        if not least <= value < math.inf:
+            raise argparse.ArgumentTypeError(f'must be {least} or more, but is {text}')
+        return value
+
+    parse.__name__ = kind.__name__  # argparse names it when the text is no number
+    return parse
+
+
+def import_extra(module: str, extra: str) -> ModuleType:
+    """Imports a module that only one of this package's extras installs.
+
+    Raises:
+        InputError: If it is not installed; names the extra.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{error.name} is not installed: pip install 'taco_plugin[{extra}]'"
+        ) from None
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turns an error that the user can mend into one line on stderr and exit status 1.
 
     These are :class:`InputError` and :class:`OSError`; anything else is a defect and keeps its
-    traceback. ``TACO_TRACEBACK=1`` in the environment shows the traceback of these two as well.
+    traceback. The traceback of an :class:`OSError`, which may be the machine's fault, goes to the
+    log file of the run, if there is one. ``TACO_TRACEBACK=1`` in the environment shows every
+    traceback.
     """
     try:
         yield
@@ -38,10 +86,26 @@ def one_line_errors() -> Iterator[None]:
     except (InputError, OSError) as error:
         if os.environ.get('TACO_TRACEBACK'):
             raise
+        if not isinstance(error, InputError):
+            _log_traceback()
         # A DataLoader worker's error arrives as a traceback that ends with the line itself.
-        line = str(error).strip().splitlines()[-1].removeprefix(f'{_full_name(InputError)}: ')
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        line = lines[-1].removeprefix(f'{_full_name(InputError)}: ')
         print(f'{Path(sys.argv[0]).name}: error: {line}', file=sys.stderr)
         sys.exit(1)
+
+
+def _log_traceback() -> None:
+    """Writes the traceback of the error at hand to the files that MMEngine logs to."""
+    if 'mmengine.logging' not in sys.modules:
+        return
+    from mmengine.logging import MMLogger
+
+    text = traceback.format_exc()
+    for logger in MMLogger._instance_dict.values():
+        for handler in logger.handlers:
+            if isinstance(handler, logging.FileHandler):
+                handler.emit(logger.makeRecord(logger.name, logging.ERROR, '', 0, text, (), None))
 
 
 @contextmanager
