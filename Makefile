@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
 INPUTS := setup.py pyproject.toml constraints.txt taco_plugin.pth
 
-.PHONY: setup demo test lint test-compiled
+.PHONY: setup demo test lint
 
 setup: $(INSTALLED)
 
@@ -23,11 +23,3 @@ lint: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(PYTHON) -m pytest -n 2 --dist loadfile
-
-# Runs the whole suite with a compiled mmcv: make test-compiled WHEEL=path/to/mmcv-2.1.0-....whl
-COMPILED := .venv-compiled
-test-compiled: $(INPUTS)
-	@test -n "$(WHEEL)" || { echo 'error: say WHEEL=path/to/mmcv-2.1.0-....whl' >&2; exit 2; }
-	python3 -m venv $(COMPILED)
-	$(COMPILED)/bin/python -m pip install --quiet --constraint constraints.txt '$(WHEEL)' --editable '.[dev]'
-	$(COMPILED)/bin/python -m pytest -n 2 --dist loadfile

@@ -44,7 +44,8 @@ setup(
     cmdclass={'build_py': BuildWithConfigs},
     zip_safe=False,
     python_requires='>=3.11',
-    # mmcv-lite is an extra: beside a compiled mmcv, each would corrupt the other.
+    # mmcv-lite is an extra: beside a compiled mmcv, each would corrupt the other. psutil, seaborn
+    # and setuptools (pkg_resources) are imported by MMDetection and MMEngine, which do not say so.
     install_requires=[
         'adjusttext',
         'faster-coco-eval',
@@ -53,6 +54,7 @@ setup(
         'matplotlib',
         'mmdet==3.3.0',
         'mmengine>=0.10.7,<0.11',
+        'msgspec',
         'numpy>=2',
         'opencv-python',
         'pillow',
@@ -81,6 +83,7 @@ setup(
             'ruff',
             'sahi',
             'tensorboard',
+            'torchmetrics',
             'types-tqdm',
         ],
     },

@@ -1,4 +1,4 @@
-"""What makes stock MMDetection 3.3 run on today's stack: one file per problem.
+"""What makes stock MMDetection 3.3 run on today's stack.
 
 Importing this package changes nothing and loads neither torch nor mmdet. :func:`at_start` is what
 ``taco_plugin.pth`` calls whenever Python starts in an environment where the plugin is installed,
@@ -8,18 +8,24 @@ as stock scripts import MMDetection before they read the config that names the p
 
 def at_start() -> None:
     """Puts in effect what must be there before mmengine and mmcv are imported, at no cost."""
-    from . import mmcv_ext, pkg_resources_warning
+    from . import start_up
 
-    pkg_resources_warning.install()
-    mmcv_ext.install()
+    start_up.install()
 
 
 def install() -> None:
-    """Puts every remedy in effect; calling it again changes nothing."""
+    """Puts every remedy in effect; calling it again changes nothing.
+
+    Raises:
+        InputError: If torchvision does not work with the torch that is installed.
+    """
     at_start()
 
-    from . import checkpoints, cpu_distributed, distributed_scores
+    from . import torch_builds
+
+    torch_builds.check()
+
+    from . import checkpoints, distributed
 
     checkpoints.install()
-    cpu_distributed.install()
-    distributed_scores.install()
+    distributed.install()

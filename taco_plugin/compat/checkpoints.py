@@ -25,6 +25,8 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from ..errors import InputError
 
+# In what torch says when a file is cut or changed.
+DAMAGE = ('PytorchStreamReader', 'inline_container', 'hasRecord', 'corrupt', 'wrong byte size')
 STATISTICS = ('min', 'max', 'current', 'mean')
 
 
@@ -73,6 +75,9 @@ def install() -> None:
         try:
             return stock(filename, *args, **kwargs)
         except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+            # Out of memory, for one, is a RuntimeError too, and no fault of the file.
+            if isinstance(error, RuntimeError) and not any(sign in str(error) for sign in DAMAGE):
+                raise
             raise InputError(f'{filename}: {_why(error)}') from error
 
     CheckpointLoader.load_checkpoint = staticmethod(load_checkpoint)

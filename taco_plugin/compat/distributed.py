@@ -1,0 +1,44 @@
+"""Lets several processes train on a machine without an accelerator, and test together anywhere.
+
+Problem 1: MMEngine 0.10 calls ``torch.cuda.set_device`` when it sets up a process group, and gives
+``device_ids`` to ``DistributedDataParallel``, which refuses them for a model on the CPU. Remedy:
+without an accelerator the group is gloo's, and no device is named. Can go when
+``tools/dist_train.sh CONFIG 2`` trains on a CPU without it.
+
+Problem 2: every process writes the scores of a test to the same JSON file, which may break it.
+Remedy: the main process alone does. Can go when ``LoggerHook.after_test_epoch`` sees to it.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch.distributed
+from mmengine.device import get_device
+from mmengine.dist import master_only
+from mmengine.dist import utils as dist_utils
+from mmengine.hooks import LoggerHook
+from mmengine.model import MMDistributedDataParallel
+
+
+def install() -> None:
+    """Puts both remedies in effect; with an accelerator the first changes nothing."""
+    if not hasattr(LoggerHook.after_test_epoch, '__wrapped__'):
+        LoggerHook.after_test_epoch = master_only(LoggerHook.after_test_epoch)
+    if get_device() == 'cpu' and not hasattr(MMDistributedDataParallel.__init__, '__wrapped__'):
+        dist_utils._init_dist_pytorch = _init_gloo
+        MMDistributedDataParallel.__init__ = _without_devices(MMDistributedDataParallel.__init__)
+
+
+def _init_gloo(backend: str, init_backend: str = 'torch', **kwargs: Any) -> None:  # noqa: ANN401
+    """Stands in for MMEngine's ``_init_dist_pytorch``; ``backend`` needs devices, gloo does not."""
+    torch.distributed.init_process_group(backend='gloo', **kwargs)
+
+
+def _without_devices(init: Callable) -> Callable:
+    @functools.wraps(init)
+    def __init__(self: MMDistributedDataParallel, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, N807
+        kwargs.pop('device_ids', None)
+        init(self, *args, **kwargs)
+
+    return __init__

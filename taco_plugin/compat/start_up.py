@@ -1,0 +1,59 @@
+"""What must be in effect before mmengine and mmcv are imported; loads neither of them, nor torch.
+
+Problem 1: MMDetection imports ``mmcv.ops``, whose every file asks for the compiled module
+``mmcv._ext``. ``mmcv`` on PyPI compiles it for a quarter of an hour; ``mmcv-lite`` installs at
+once and leaves it out, so that ``import mmdet.models`` fails. Remedy:
+:mod:`taco_plugin.compat.ops`. Compiled mmcv, where it is installed, is found first and used as it
+is. Can go when ``import mmcv.ops`` works without it in every environment that is supported.
+
+Problem 2: MMEngine imports ``pkg_resources`` and reloads it (for one, when a config names a base
+such as ``mmdet::...``), and setuptools 67.5 to 80 says both times that "pkg_resources is deprecated
+as an API". Remedy: this warning is filtered. Can go when MMEngine no longer imports it.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+
+def install() -> None:
+    """Puts both remedies in effect; installing them again changes nothing."""
+    if _MMEngineWatcher not in sys.meta_path:
+        sys.meta_path.insert(0, _MMEngineWatcher)
+    if _StandInFinder not in sys.meta_path:
+        sys.meta_path.append(_StandInFinder)
+
+
+class _MMEngineWatcher:
+    """First on ``sys.meta_path``: finds nothing, but sees when MMEngine is imported."""
+
+    filtered = False
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: ModuleType | None = None) -> None:
+        if name == 'mmengine' and not cls.filtered:
+            cls.filtered = True
+            warnings.filterwarnings(
+                'ignore',
+                message='pkg_resources is deprecated as an API',
+                category=UserWarning,
+                # The reload is reported as importlib's.
+                module=r'(mmengine\.utils\.package_utils|importlib)$',
+            )
+
+
+class _StandInFinder:
+    """Last on ``sys.meta_path``: is asked only for what no other finder has."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != 'mmcv._ext':
+            return None
+        from importlib.util import spec_from_file_location
+
+        return spec_from_file_location(name, f'{os.path.dirname(__file__)}/ops.py')
