@@ -8,13 +8,10 @@ import numpy as np
 
 from .errors import InputError
 
-_KINDS = {'image': 'iu', 'label': 'iu', 'xyxy': 'iuf', 'score': 'iuf', 'crowd': 'b'}
+_KINDS = {np.int64: 'iu', np.float64: 'iuf', np.bool_: 'b'}
 _DTYPES = {
-    'image': np.int64,
-    'label': np.int64,
-    'xyxy': np.float64,
-    'score': np.float64,
-    'crowd': np.bool_,
+    **{'image': np.int64, 'label': np.int64, 'crowd': np.bool_},
+    **{'xyxy': np.float64, 'score': np.float64},
 }
 
 SIZES: dict[str, tuple[float, float]] = {
@@ -99,8 +96,8 @@ class Boxes:
             InputError: If a result lacks a key, or its category has no label.
         """
         columns = _read_rows(results, 'result', labels)
-        score = _read_key(results, 'result', 'score')
-        return cls(*columns, np.array(score or np.empty(0)), np.zeros(len(results), dtype=bool))
+        score = np.array(_read_key(results, 'result', 'score'))
+        return cls(*columns, score, np.zeros(len(results), dtype=bool))
 
 
 def box_iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
@@ -120,18 +117,13 @@ def box_iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray | None = None) -> np
     >>> box_iou(np.array([[0, 0, 2, 2]]), np.array([[0, 0, 2, 4], [1, 0, 3, 2]]))
     array([[0.5       , 0.33333333]])
     """
-    if crowd is None:
-        crowd = np.zeros(len(b), dtype=bool)
-    return paired_iou(a[:, None], b[None], crowd)
+    return paired_iou(a[:, None], b[None], np.zeros(len(b), bool) if crowd is None else crowd)
 
 
 def paired_iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray) -> np.ndarray:
     """:func:`box_iou` of each box of ``a`` with its partner in ``b``; they broadcast.
 
-    Args:
-        a: Detections, xyxy, shape (..., 4).
-        b: Ground truth, xyxy, shape (..., 4).
-        crowd: Which of ``b`` are crowds, shape (...).
+    The shapes are (..., 4) for ``a`` and ``b``, and (...) for ``crowd``.
     """
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     intersection = np.where((sides > 0).all(axis=-1), sides[..., 0] * sides[..., 1], 0.0)
@@ -141,10 +133,9 @@ def paired_iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray) -> np.ndarray:
 
 
 def bucket_areas(areas: np.ndarray) -> dict[str, int]:
-    """Number of areas of each size; one on a bound, which COCO counts twice, is of the larger.
+    """Number of areas, in square pixels and of shape (N,), that have each size.
 
-    Args:
-        areas: Square pixels, shape (N,).
+    One on a bound, which COCO counts twice, is of the larger size.
 
     >>> bucket_areas(np.array([900, 1024, 1e12]))
     {'small': 1, 'medium': 1, 'large': 1}
@@ -161,11 +152,8 @@ def resize_factors(image_sizes: np.ndarray, input_size: tuple[int, int]) -> np.n
     most the shorter, whichever way round the image is. Rounding to whole pixels is left out.
 
     Args:
-        image_sizes: Width and height, pixels, shape (M, 2).
+        image_sizes: Width and height, pixels, shape (M, 2); the factors have the shape (M,).
         input_size: Two lengths in pixels.
-
-    Returns:
-        Shape (M,).
 
     >>> resize_factors(np.array([[4000, 3000], [3000, 4000], [416, 416]]), (1333, 800)).round(3)
     array([0.267, 0.267, 1.923])
@@ -189,9 +177,10 @@ def _checked_column(name: str, given: np.ndarray, shape: tuple[int, ...]) -> np.
     column = np.asarray(given)
     if column.shape != shape:
         raise InputError(f'{name} must have the shape {shape}, but has {column.shape}')
-    if column.size and column.dtype.kind not in _KINDS[name]:
-        raise InputError(f'{name} must hold {_DTYPES[name].__name__}, but holds {column.dtype}')
-    column = column.astype(_DTYPES[name], copy=False)
+    dtype = _DTYPES[name]
+    if column.size and column.dtype.kind not in _KINDS[dtype]:
+        raise InputError(f'{name} must hold {dtype.__name__}, but holds {column.dtype}')
+    column = column.astype(dtype, copy=False)
     if not np.isfinite(column).all():
         raise InputError(f'{name} must be finite, but has {column[~np.isfinite(column)][0]}')
     return column
@@ -210,8 +199,11 @@ def _read_rows(
         raise InputError(f'every bbox of the {kind}s must be four numbers, x, y, width and height')
     xyxy = np.array(xywh, dtype=np.float64).reshape(-1, 4)
     xyxy[:, 2:] += xyxy[:, :2]
-    image = np.array(_read_key(rows, kind, 'image_id') or np.empty(0, dtype=np.int64))
-    return image, np.array([labels[category] for category in categories], dtype=np.int64), xyxy
+    return (
+        np.array(_read_key(rows, kind, 'image_id')),
+        np.array([labels[category] for category in categories], dtype=np.int64),
+        xyxy,
+    )
 
 
 def _read_key(rows: Sequence[Mapping[str, Any]], kind: str, key: str) -> list[Any]:

@@ -29,14 +29,9 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def make_parser(description: str) -> ArgumentParser:
-    """The parser of one command.
-
-    Args:
-        description: What the command does; its line breaks are kept.
-    """
-    return ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The parser of one command; the line breaks of ``description`` are kept."""
+    kept = argparse.RawDescriptionHelpFormatter
+    return ArgumentParser(description=description, formatter_class=kept)
 
 
 def at_least(least: float, kind: Callable[[str], Any] = int) -> Callable[[str], Any]:
@@ -86,19 +81,17 @@ def one_line_errors() -> Iterator[None]:
     except (InputError, OSError) as error:
         if os.environ.get('TACO_TRACEBACK'):
             raise
-        if not isinstance(error, InputError):
+        if not isinstance(error, InputError) and 'mmengine.logging' in sys.modules:
             _log_traceback()
         # A DataLoader worker's error arrives as a traceback that ends with the line itself.
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        line = lines[-1].removeprefix(f'{_full_name(InputError)}: ')
+        line = lines[-1].removeprefix(f'{InputError.__module__}.{InputError.__qualname__}: ')
         print(f'{Path(sys.argv[0]).name}: error: {line}', file=sys.stderr)
         sys.exit(1)
 
 
 def _log_traceback() -> None:
     """Writes the traceback of the error at hand to the files that MMEngine logs to."""
-    if 'mmengine.logging' not in sys.modules:
-        return
     from mmengine.logging import MMLogger
 
     text = traceback.format_exc()
@@ -123,8 +116,7 @@ def stage(name: str) -> Iterator[None]:
 def run_stock_script(name: str) -> None:
     """Runs MMDetection's own script in this process, as if it had been called itself.
 
-    Args:
-        name: Path of the script below MMDetection's ``tools`` folder.
+    ``name`` is the path of the script below MMDetection's ``tools`` folder.
 
     Raises:
         SystemExit: With status 1 after one line on stderr, if MMDetection is not installed or
@@ -177,7 +169,3 @@ class _Anything(argparse.Action, metaclass=_AnyAttribute):
 
     def __init__(self, option_strings: Sequence[str] = (), dest: str = '', **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(option_strings, dest, **kwargs)
-
-
-def _full_name(cls: type) -> str:
-    return f'{cls.__module__}.{cls.__qualname__}'

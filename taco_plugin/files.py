@@ -45,9 +45,8 @@ def to_json(value: Any, indent: int | None = None) -> str:  # noqa: ANN401
     Raises:
         InputError: If a number is not finite; says where.
 
-    Example:
-        >>> to_json({'bbox': [0, 1.5]})
-        '{"bbox":[0,1.5]}\n'
+    >>> to_json({'bbox': [0, 1.5]})
+    '{"bbox":[0,1.5]}\n'
     """
     separators = None if indent else (',', ':')
     try:
@@ -56,9 +55,8 @@ def to_json(value: Any, indent: int | None = None) -> str:  # noqa: ANN401
         raise InputError('cannot be written as JSON: nested too deeply') from None
     except ValueError:
         where = next(_find_not_finite(value, ''), 'a number')
-        raise InputError(
-            f'cannot be written as JSON, which has no Infinity and no NaN: {where}'
-        ) from None
+        reason = f'which has no Infinity and no NaN: {where}'
+        raise InputError(f'cannot be written as JSON, {reason}') from None
 
 
 def _find_not_finite(value: object, where: str) -> Iterator[str]:
@@ -77,26 +75,16 @@ def write_files(folder: str | Path, texts: Mapping[str, str | None]) -> None:
 
     Args:
         folder: Is made if need be.
-        texts: What each file is to hold, by its path in ``folder``; None removes the file, if it
-            is there.
+        texts: What each file is to hold, by its path in ``folder``; None removes a file.
 
     Raises:
         InputError: If a file cannot be written; names it.
     """
     paths = {Path(folder) / name: text for name, text in texts.items()}
-    folders = _missing_folders(paths)
-    try:
+    with _removing_folders(*(path.parent for path in paths)), _naming_errors(folder):
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
         _replace_files(paths)
-    except OSError as error:
-        _remove_folders(folders)
-        raise InputError(
-            f'{error.filename or folder}: cannot be written ({error.strerror})'
-        ) from None
-    except BaseException:
-        _remove_folders(folders)
-        raise
 
 
 def write_file(path: str | Path, write: Callable[[Path], object]) -> None:
@@ -126,39 +114,27 @@ def write_file(path: str | Path, write: Callable[[Path], object]) -> None:
 def stage_folder(folder: str | Path) -> Iterator[Path]:
     """A new hidden folder within ``folder``, whose files move there when all went well.
 
-    Files of the same name are replaced one by one; other files stay. After an error only what this
-    call made is removed again: its own hidden folder, and parents that are empty.
-
-    Args:
-        folder: Is made if need be.
+    Files of the same name are replaced one by one; other files stay. ``folder`` is made if need
+    be. After an error only what this call made is removed again: its own hidden folder, and
+    parents that are empty.
 
     Raises:
         InputError: If ``folder`` cannot be made or written.
     """
     folder = Path(folder)
-    made = [path for path in [folder, *folder.parents] if not path.exists()]
-    stage = None
-    try:
+    with _removing_folders(folder), _naming_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix='.new.', dir=folder))
-        yield stage
-        for path in stage.iterdir():
-            os.replace(path, folder / path.name)
-    except OSError as error:
-        place = error.filename or folder
-        raise InputError(f'{place}: cannot be written ({error.strerror})') from None
-    finally:
-        if stage is not None:
+        try:
+            yield stage
+            for path in stage.iterdir():
+                os.replace(path, folder / path.name)
+        finally:
             shutil.rmtree(stage, ignore_errors=True)
-        _remove_folders(made)  # those that are empty
 
 
 def check_writable(folder: str | Path) -> None:
-    """Checks, before the work is done, that a folder is there or can be made.
-
-    Raises:
-        InputError: If it cannot.
-    """
+    """Raises an InputError, before the work is done, unless a folder is there or can be made."""
     existing = Path(folder).absolute()
     while not existing.exists():
         existing = existing.parent
@@ -190,10 +166,9 @@ def _replace_files(texts: Mapping[Path, str | None]) -> None:
             os.replace(target, source)
         raise
     finally:
-        for path in texts:
-            for leftover in (new[path], old[path]):
-                with suppress(OSError):
-                    leftover.unlink(missing_ok=True)
+        for leftover in (*new.values(), *old.values()):
+            with suppress(OSError):
+                leftover.unlink(missing_ok=True)
 
 
 def _beside(path: Path, role: str) -> Path:
@@ -201,36 +176,38 @@ def _beside(path: Path, role: str) -> Path:
     return path.with_name(f'.{path.name}.{os.getpid()}.{role}')
 
 
-def _missing_folders(paths: Mapping[Path, str | None]) -> list[Path]:
-    folders = {folder for path in paths for folder in path.parents if not folder.exists()}
-    return sorted(folders, key=lambda folder: len(folder.parts), reverse=True)
+@contextmanager
+def _naming_errors(folder: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or folder
+        raise InputError(f'{place}: cannot be written ({error.strerror})') from None
 
 
-def _remove_folders(folders: list[Path]) -> None:
-    for folder in folders:
-        with suppress(OSError):
-            folder.rmdir()
+@contextmanager
+def _removing_folders(*folders: Path) -> Iterator[None]:
+    """Removes, of the folders and their parents that are missing now, those left empty."""
+    paths = {path for folder in folders for path in [folder, *folder.parents]}
+    missing = [path for path in paths if not path.exists()]
+    try:
+        yield
+    finally:
+        for path in sorted(missing, key=lambda path: len(path.parts), reverse=True):
+            with suppress(OSError):
+                path.rmdir()
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Aligns a table for the terminal: the first column to the left, the others to the right.
 
-    Args:
-        header: Name of each column.
-        rows: Cells, as many per row as there are columns.
-
-    Example:
-        >>> print(format_table(['class', 'boxes'], [['Can', '273'], ['Battery', '2']]))
-        class    boxes
-        Can        273
-        Battery      2
+    >>> print(format_table(['class', 'boxes'], [['Can', '273'], ['Battery', '2']]))
+    class    boxes
+    Can        273
+    Battery      2
     """
-    lines = [header, *rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return '\n'.join(
-        '  '.join(
-            cell.rjust(width) if index else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    columns = []
+    for index, column in enumerate(zip(header, *rows, strict=True)):
+        width = max(map(len, column))
+        columns.append([cell.rjust(width) if index else cell.ljust(width) for cell in column])
+    return '\n'.join('  '.join(line).rstrip() for line in zip(*columns, strict=True))

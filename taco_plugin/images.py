@@ -58,16 +58,12 @@ def turn_upright(image: 'Image.Image') -> 'Image.Image':
     """Applies the EXIF rotation of an opened image; one that is upright is returned as it is."""
     from PIL import Image
 
-    turn = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_270,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_90,
-    }.get(read_orientation(image))
-    return image if turn is None else image.transpose(turn)
+    turns = (
+        *('FLIP_LEFT_RIGHT', 'ROTATE_180', 'FLIP_TOP_BOTTOM', 'TRANSPOSE', 'ROTATE_270'),
+        *('TRANSVERSE', 'ROTATE_90'),
+    )
+    turn = read_orientation(image) - 2
+    return image if turn < 0 else image.transpose(Image.Transpose[turns[turn]])
 
 
 def decode_size(source: str | Path | IO[bytes]) -> Size:
@@ -76,15 +72,14 @@ def decode_size(source: str | Path | IO[bytes]) -> Size:
     A JPEG is decoded at an eighth of its size, which still reads all of its data. A file that is
     cut short is found by Pillow's decoder.
 
-    Args:
-        source: Path, or an open file.
-
     Raises:
         FileNotFoundError: If there is no such file.
         Exception: Anything, if the file is damaged: Pillow's decoders promise no particular error.
     """
     from PIL import Image
 
+    if isinstance(source, Path) and source.is_fifo():  # to open it could block
+        raise OSError('a pipe, no file')
     with Image.open(source) as image:
         size = displayed_size(image)
         image.draft('L', (1, 1))
@@ -122,7 +117,7 @@ def map_threads(
         function: Must be safe to call from several threads.
         items: Its arguments.
         description: What is done, for the progress bar.
-        max_workers: Number of threads; as many as Python's default if None.
+        max_workers: Python's default if None.
 
     >>> list(map_threads(abs, [-1, 2, -3], 'counting'))
     [1, 2, 3]

@@ -1,5 +1,4 @@
 import argparse
-import logging
 import sys
 
 import pytest
@@ -26,7 +25,8 @@ def test_a_failure_of_the_machine_keeps_its_traceback_in_the_log_file(tmp_path, 
             raise OSError(28, 'No space left on device', 'a.pth')
     finally:
         del MMLogger._instance_dict['test_command_line']
-        logging.shutdown([lambda: handler for handler in logger.handlers])
+        for handler in logger.handlers:
+            handler.close()
     assert 'Traceback' not in capsys.readouterr().err
     assert 'Traceback (most recent call last)' in log.read_text()
     assert 'No space left on device' in log.read_text()

@@ -1,46 +1,18 @@
 """Pure functions on COCO files that were read into a dict."""
 
-from .categories import fit_categories, load_for_taxonomy, remap_categories
-from .clean import KINDS, Change, clean_annotations, clip_box, count_changes
+from .categories import fit_categories, load_for_taxonomy, order_categories, remap_categories
+from .clean import KINDS, Change, clean_annotations, clip_box, count_changes, report_changes
 from .images import (
     PROBLEMS,
     ImageProblem,
     check_file_names,
     check_images,
-    drop_images,
+    count_problems,
+    find_image_folder,
+    name_image_folder,
     select_images,
 )
-from .read import Coco, read_coco
-from .split import SPLITS, split_images, stratify
-from .statistics import (
-    ClassStatistics,
-    CocoStatistics,
-    class_statistics,
-    inverse_density,
-)
-
-__all__ = [
-    'KINDS',
-    'PROBLEMS',
-    'SPLITS',
-    'Change',
-    'ClassStatistics',
-    'Coco',
-    'CocoStatistics',
-    'ImageProblem',
-    'check_file_names',
-    'check_images',
-    'class_statistics',
-    'clean_annotations',
-    'clip_box',
-    'count_changes',
-    'drop_images',
-    'fit_categories',
-    'inverse_density',
-    'load_for_taxonomy',
-    'read_coco',
-    'remap_categories',
-    'select_images',
-    'split_images',
-    'stratify',
-]
+from .read import Coco, index_coco, is_number, read_coco
+from .scale import resize_mask, restore_originals, shrink_images, shrunk_size
+from .split import SPLITS, check_fractions, split_images, stratify
+from .statistics import CocoStatistics, class_statistics, inverse_density, report_counts

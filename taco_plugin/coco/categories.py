@@ -1,5 +1,6 @@
 """Maps the categories of a COCO file to the classes of a taxonomy."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -15,12 +16,8 @@ def remap_categories(coco: Coco, taxonomy: Taxonomy) -> Coco:
     annotations. A class keeps the supercategory that all of its categories share, and is its own
     where they share none. The input is not modified.
 
-    Args:
-        coco: As :func:`read_coco` returns it.
-        taxonomy: Must name every category of the file.
-
     Raises:
-        InputError: If the taxonomy does not name a category.
+        InputError: If the taxonomy does not name a category of the file.
     """
     unknown = [name for name in _names(coco) if name not in taxonomy.mapping]
     if unknown:
@@ -40,24 +37,17 @@ def remap_categories(coco: Coco, taxonomy: Taxonomy) -> Coco:
         for annotation in coco['annotations']
         if annotation['category_id'] in new_ids
     ]
-    return {**coco, 'categories': _make_categories(coco, taxonomy), 'annotations': annotations}
-
-
-def _make_categories(coco: Coco, taxonomy: Taxonomy) -> list[dict]:
-    parents: dict[str | None, set[str]] = {name: set() for name in taxonomy.classes}
+    parents: dict[int, set[str]] = {class_id: set() for class_id in class_ids.values()}
     for category in coco['categories']:
-        name = taxonomy.mapping[category['name']]
-        if name is not None:
+        if category['id'] in new_ids:
             parent = category.get('supercategory')
-            parents[name].add(parent if parent and isinstance(parent, str) else category['name'])
-    return [
-        {
-            'supercategory': parents[name].pop() if len(parents[name]) == 1 else name,
-            'id': class_id,
-            'name': name,
-        }
-        for class_id, name in enumerate(taxonomy.classes, start=1)
+            parent = parent if parent and isinstance(parent, str) else category['name']
+            parents[new_ids[category['id']]].add(parent)
+    categories = [
+        {'supercategory': group.pop() if len(group) == 1 else name, 'id': class_id, 'name': name}
+        for (name, class_id), group in zip(class_ids.items(), parents.values(), strict=True)
     ]
+    return {**coco, 'categories': categories, 'annotations': annotations}
 
 
 def fit_categories(coco: Coco, taxonomy: Taxonomy) -> Coco:
@@ -65,10 +55,6 @@ def fit_categories(coco: Coco, taxonomy: Taxonomy) -> Coco:
 
     A prepared file, whose category names are the taxonomy's classes in their order, is returned
     as it is; TACO's own file is remapped.
-
-    Args:
-        coco: As :func:`read_coco` returns it.
-        taxonomy: The classes to return, in their order.
 
     Raises:
         InputError: If the file is neither; shows both lists.
@@ -92,10 +78,6 @@ def load_for_taxonomy(path: str | Path, taxonomy: Taxonomy) -> tuple[Coco, list[
     Dataset and metric both load their file through this, so that they see the same annotations
     under the same ids.
 
-    Args:
-        path: A prepared file, or TACO's own.
-        taxonomy: The classes that the categories must fit.
-
     Returns:
         The file, and what :func:`clean_annotations` changed.
 
@@ -107,6 +89,22 @@ def load_for_taxonomy(path: str | Path, taxonomy: Taxonomy) -> tuple[Coco, list[
         return fit_categories(coco, taxonomy), changes
     except InputError as error:
         raise InputError(f'{path}: {error}') from None
+
+
+def order_categories(coco: Coco, classes: Sequence[str]) -> Coco:
+    """Numbers the categories 1..K in the order of ``classes``.
+
+    MMDetection and pycocotools take their order from the file, or from the ids, and would name
+    the wrong class where that is another.
+
+    Raises:
+        InputError: If the names of the categories are not those of the classes; shows both lists.
+    """
+    if set(_names(coco)) != set(classes):
+        raise InputError(
+            f'the categories of the file, {_names(coco)}, are not the classes {list(classes)}'
+        )
+    return remap_categories(coco, Taxonomy('', tuple(classes), {name: name for name in classes}))
 
 
 def _names(coco: Coco) -> list[str]:

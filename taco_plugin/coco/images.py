@@ -1,6 +1,8 @@
 """Compares the photographs on disk with what a COCO file says of them."""
 
-from collections.abc import Collection
+import os
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +21,7 @@ PROBLEMS = {
 
 @dataclass(frozen=True)
 class ImageProblem:
-    """Why one photograph cannot be used.
-
-    Args:
-        kind: One of :data:`PROBLEMS`.
-        image_id: As in the file.
-        file_name: As in the file.
-        detail: What exactly was found.
-    """
+    """Why one photograph of a file cannot be used: one of :data:`PROBLEMS`, and the details."""
 
     kind: str
     image_id: int
@@ -34,12 +29,44 @@ class ImageProblem:
     detail: str
 
 
-def check_file_names(coco: Coco) -> list[ImageProblem]:
-    """Finds file names that lead out of the image folder, without looking at any folder.
+def name_image_folder(image_dir: str | Path, annotation_dir: str | Path) -> str:
+    """What a file in ``annotation_dir`` says in ``info.image_folder`` of its photographs' folder.
 
-    These are absolute names, names with a drive letter and names with ``..``, each by the rules
-    of both POSIX and Windows. A link inside the folder may point anywhere.
+    It is relative to ``annotation_dir``, so that both can be moved together, unless they share no
+    folder but the root; then it is absolute. Links are followed.
+
+    >>> name_image_folder('/data/taco', '/data/prepared/annotations')
+    '../../taco'
+    >>> name_image_folder('/taco', '/data/annotations')
+    '/taco'
     """
+    images, annotations = Path(image_dir).resolve(), Path(annotation_dir).resolve()
+    if images.parts[:2] != annotations.parts[:2]:
+        return images.as_posix()
+    return Path(os.path.relpath(images, annotations)).as_posix()
+
+
+def find_image_folder(path: str | Path, coco: Coco) -> Path | None:
+    """The folder of the photographs that the file ``path`` names, see :func:`name_image_folder`.
+
+    Returns:
+        An absolute path, whether there is such a folder or not; None if the file names none.
+
+    Raises:
+        InputError: If what it names is no text.
+    """
+    info = coco.get('info')
+    folder = info.get('image_folder') if isinstance(info, dict) else None
+    if folder is None:
+        return None
+    if not isinstance(folder, str):
+        raise InputError(f'{path}: info.image_folder must be a text')
+    # Joined before links are followed, '..' would lead elsewhere than where it did when written.
+    return Path(os.path.normpath(Path(path).parent.resolve() / folder))
+
+
+def check_file_names(coco: Coco) -> list[ImageProblem]:
+    """Finds file names that :func:`leads_outside`, without looking at any folder."""
     return [
         ImageProblem('outside_folder', image['id'], image['file_name'], 'leads out of the folder')
         for image in coco['images']
@@ -91,21 +118,16 @@ def _check_image(image: dict, folder: Path) -> ImageProblem | None:
     expected = image['width'], image['height']
     if (width, height) == expected:
         return None
-    detail = f'{width}x{height} on disk, {expected[0]}x{expected[1]} in the file'
+    detail = f'{width}x{height} on disk, {image["width"]}x{image["height"]} in the file'
     if (height, width) == expected:
         detail += ': swapped, as if one of them ignored the EXIF rotation'
     return problem('size_differs', detail)
 
 
-def drop_images(coco: Coco, image_ids: Collection[int]) -> Coco:
-    """Removes images and all that refers to them; the input is not modified.
-
-    Args:
-        coco: As :func:`read_coco` returns it.
-        image_ids: Ids of the images to remove.
-    """
-    dropped = set(image_ids)
-    return select_images(coco, {i['id'] for i in coco['images'] if i['id'] not in dropped})
+def count_problems(problems: Sequence[ImageProblem]) -> dict[str, int]:
+    """Number of problems of each kind that there are, in the order of :data:`PROBLEMS`."""
+    counts = Counter(problem.kind for problem in problems)
+    return {kind: counts[kind] for kind in PROBLEMS if counts[kind]}
 
 
 def select_images(coco: Coco, image_ids: Collection[int]) -> Coco:
@@ -113,23 +135,18 @@ def select_images(coco: Coco, image_ids: Collection[int]) -> Coco:
 
     Order and everything else stay as they are; the input is not modified.
 
-    Args:
-        coco: As :func:`read_coco` returns it.
-        image_ids: Ids of the images to keep.
-
     Example:
-        >>> coco = {'images': [{'id': 1}, {'id': 2}], 'annotations': [{'id': 5, 'image_id': 2}]}
-        >>> select_images(coco, [1])
+        >>> select_images({'images': [{'id': 1}], 'annotations': [{'image_id': 2}]}, [1])
         {'images': [{'id': 1}], 'annotations': []}
     """
     kept = set(image_ids)
-    selected = {**coco, 'images': [image for image in coco['images'] if image['id'] in kept]}
+
+    def select(section: str, key: str) -> list:
+        entries = [entry for entry in coco[section] if isinstance(entry, dict)]
+        return [e for e in entries if isinstance(e.get(key), int) and e[key] in kept]
+
+    selected = {**coco, 'images': select('images', 'id')}
     for section in ('annotations', 'scene_annotations'):
         if isinstance(coco.get(section), list):
-            selected[section] = [entry for entry in coco[section] if _refers_to(entry, kept)]
+            selected[section] = select(section, 'image_id')
     return selected
-
-
-def _refers_to(entry: object, image_ids: set[int]) -> bool:
-    image_id = entry.get('image_id') if isinstance(entry, dict) else None
-    return isinstance(image_id, int) and image_id in image_ids

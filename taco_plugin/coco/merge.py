@@ -1,20 +1,18 @@
 """Makes one COCO file of several."""
 
+import json
+import reprlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import normpath
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import InputError
 from .clean import Change, clean_annotations
-from .merge_sections import add_scenes, join_licenses, join_named
 from .read import Coco
 
-_SECTIONS = frozenset(
-    ['info', 'images', 'annotations', 'categories', 'licenses']
-    + ['scene_annotations', 'scene_categories']
-)
+Value = TypeVar('Value')
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,6 @@ class Duplicate:
     """An image that a file before has as well, and that was therefore left out.
 
     Args:
-        file_name: As in its own file.
         kept: File name of the image that stands for it.
         reason: ``'flickr_url'`` or ``'file_name'``, whichever both share.
         same_size: Whether both have the same width and height.
@@ -41,9 +38,7 @@ class MergedFile:
     """What one of the files brought.
 
     Args:
-        name: Of the file.
-        images: Number of images it brought to the result.
-        annotations: Number of annotations it brought.
+        images, annotations: How many it brought to the result.
         changes: What cleaning changed, see :func:`~.clean.clean_annotations`.
         duplicates: Images that were left out.
         new_categories: Names that no file before it has.
@@ -78,58 +73,68 @@ def merge_cocos(files: Sequence[tuple[str, Coco]]) -> tuple[Coco, list[MergedFil
 
     Returns:
         The result, and what each file brought to it.
-
-    Example:
-        >>> can = {'id': 0, 'name': 'Drink can'}
-        >>> image = {'id': 0, 'file_name': 'a.jpg', 'width': 9, 'height': 9}
-        >>> box = {'id': 5, 'image_id': 0, 'category_id': 0, 'bbox': [1, 1, 2, 2]}
-        >>> one = {'images': [image], 'annotations': [box], 'categories': [can]}
-        >>> other = {**one, 'images': [{**image, 'file_name': 'b.jpg'}]}
-        >>> merged, _ = merge_cocos([('one.json', one), ('other.json', other)])
-        >>> [(a['id'], a['image_id'], a['category_id']) for a in merged['annotations']]
-        [(1, 1, 1), (2, 2, 1)]
     """
     merged: Coco = {
         'info': {'description': f'merged from {", ".join(name for name, _ in files)}'},
-        'images': [],
-        'annotations': [],
-        'categories': [],
-        'licenses': [],
-        'scene_annotations': [],
-        'scene_categories': [],
+        **{section: [] for section in ('images', 'annotations', 'categories', 'licenses')},
+        **{section: [] for section in ('scene_annotations', 'scene_categories')},
     }
     seen: dict[tuple[str, str], dict] = {}
-    reports = [_add_file(merged, name, coco, seen) for name, coco in files]
-    return merged, reports
+    return merged, [_add_file(merged, name, coco, seen) for name, coco in files]
 
 
 def _add_file(merged: Coco, name: str, coco: Coco, seen: dict[tuple[str, str], dict]) -> MergedFile:
     clean, changes = clean_annotations(coco)
+    known = {category['name'] for category in merged['categories']}
     try:
-        known = {category['name'] for category in merged['categories']}
-        category_ids = join_named(merged['categories'], clean['categories'])
-        scene_ids = join_named(merged['scene_categories'], coco.get('scene_categories'))
-        licenses = join_licenses(merged['licenses'], coco.get('licenses'))
-        twins = _find_twins(clean['images'], seen)
-        image_ids, unknown = _add_images(merged, clean['images'], set(twins), licenses)
-        scenes = _scenes_of(coco, twins)
-        orphans = add_scenes(merged['scene_annotations'], scenes, image_ids, scene_ids)
+        category_ids = _join(merged['categories'], clean['categories'], _name)
+        scene_ids = _join(merged['scene_categories'], coco.get('scene_categories'), _name)
+        licenses = _join(merged['licenses'], coco.get('licenses'), _content)
+        scenes = _check_list(coco.get('scene_annotations'))
     except InputError as error:
         raise InputError(f'{name}: {error}') from None
-    counts = _add_annotations(merged, clean['annotations'], image_ids, category_ids)
+    counts = Counter(annotation['image_id'] for annotation in clean['annotations'])
+    image_ids: dict[Any, int] = {}
+    duplicates = {}
+    unknown = 0
+    for image in clean['images']:
+        shared = next((key for key in _keys(image) if key in seen), None)
+        if shared is not None:
+            kept = seen[shared]
+            duplicates[image['id']] = Duplicate(
+                file_name=image['file_name'],
+                kept=kept['file_name'],
+                reason=shared[0],
+                same_size=all(image[side] == kept[side] for side in ('width', 'height')),
+                annotations=counts[image['id']],
+            )
+            continue
+        image_ids[image['id']] = number = len(merged['images']) + 1
+        license_id = image.get('license')
+        if license_id is not None and not isinstance(license_id, str):
+            image = {**image, 'license': _look_up(licenses, license_id)}
+            unknown += image['license'] is None
+        merged['images'].append({**image, 'id': number})
     for image in clean['images']:
         if image['id'] in image_ids:
             seen.update(dict.fromkeys(_keys(image), image))
+    for annotation in clean['annotations']:
+        if annotation['image_id'] in image_ids:
+            category_id = category_ids[annotation['category_id']]
+            ids = {'image_id': image_ids[annotation['image_id']], 'category_id': category_id}
+            merged['annotations'].append(
+                {**annotation, 'id': len(merged['annotations']) + 1, **ids}
+            )
     return MergedFile(
-        name,
-        len(image_ids),
-        sum(counts[image_id] for image_id in image_ids),
-        tuple(changes),
-        tuple(_describe(*twins[image_id], counts[image_id]) for image_id in twins),
-        tuple(c['name'] for c in clean['categories'] if c['name'] not in known),
-        unknown,
-        orphans,
-        tuple(sorted(set(coco) - _SECTIONS)),
+        name=name,
+        images=len(image_ids),
+        annotations=sum(counts[image_id] for image_id in image_ids),
+        changes=tuple(changes),
+        duplicates=tuple(duplicates.values()),
+        new_categories=tuple(c['name'] for c in clean['categories'] if c['name'] not in known),
+        unknown_licenses=unknown,
+        orphan_scenes=_add_scenes(merged, scenes, image_ids, scene_ids, left_out=duplicates),
+        sections_left_out=tuple(sorted(set(coco) - set(merged))),
     )
 
 
@@ -141,64 +146,63 @@ def _keys(image: dict) -> Iterator[tuple[str, str]]:
     yield 'file_name', normpath(image['file_name'])
 
 
-_Twin = tuple[dict, dict, str]  # an image, the one that stands for it, what they share
+def _check_list(entries: Any) -> list[dict]:  # noqa: ANN401
+    if entries is None:
+        return []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise InputError(f'expected a list of objects, not {reprlib.repr(entries)}')
+    return entries
 
 
-def _find_twins(images: list[dict], seen: dict[tuple[str, str], dict]) -> dict[int, _Twin]:
-    twins = {}
-    for image in images:
-        shared = next((key for key in _keys(image) if key in seen), None)
-        if shared is not None:
-            twins[image['id']] = image, seen[shared], shared[0]
-    return twins
+def _join(joined: list[dict], entries: Any, key: Callable[[dict], str | None]) -> dict[Any, int]:  # noqa: ANN401
+    """Adds the entries to ``joined`` whose keys it lacks, numbered on from 1: old id -> new id."""
+    ids = {key(entry): entry['id'] for entry in joined}
+    new_ids = {}
+    for entry in _check_list(entries):
+        content, old = key(entry), entry.get('id')
+        if content is None or not isinstance(old, int):
+            raise InputError(
+                f'a category or licence must have a number as id, not {reprlib.repr(entry)}'
+            )
+        if content not in ids:
+            ids[content] = len(joined) + 1
+            joined.append({**entry, 'id': ids[content]})
+        new_ids[old] = ids[content]
+    return new_ids
 
 
-def _scenes_of(coco: Coco, twins: dict[int, _Twin]) -> Any:  # noqa: ANN401
-    """The file's scene annotations without those of images that are left out."""
-    scenes = coco.get('scene_annotations')
-    if not isinstance(scenes, list) or not twins:
-        return scenes
-    return [s for s in scenes if not (isinstance(s, dict) and _id_of(s) in twins)]
+def _name(category: dict) -> str | None:
+    return category['name'] if isinstance(category.get('name'), str) else None
 
 
-def _id_of(scene: dict) -> int | None:
-    return scene['image_id'] if isinstance(scene.get('image_id'), int) else None
+def _content(entry: dict) -> str:
+    return json.dumps({**entry, 'id': None}, sort_keys=True)
 
 
-def _describe(image: dict, kept: dict, reason: str, annotations: int) -> Duplicate:
-    same_size = all(image[side] == kept[side] for side in ('width', 'height'))
-    return Duplicate(image['file_name'], kept['file_name'], reason, same_size, annotations)
+def _add_scenes(
+    merged: Coco,
+    scenes: list[dict],
+    image_ids: dict[Any, int],
+    category_ids: dict[Any, int],
+    *,
+    left_out: Mapping[Any, Duplicate],
+) -> int:
+    """Adds TACO's scene annotations; returns how many name no image or category of the file."""
+    orphans = 0
+    for scene in scenes:
+        image_id = _look_up(image_ids, scene.get('image_id'))
+        numbers = scene.get('background_ids')
+        listed = numbers if isinstance(numbers, list) else [None]
+        new_ids = [_look_up(category_ids, number) for number in listed]
+        if image_id is not None and None not in new_ids:
+            merged['scene_annotations'].append(
+                {**scene, 'image_id': image_id, 'background_ids': new_ids}
+            )
+        elif _look_up(left_out, scene.get('image_id')) is None:
+            orphans += 1
+    return orphans
 
 
-def _add_images(
-    merged: Coco, images: list[dict], twins: set[int], licenses: dict[Any, int]
-) -> tuple[dict[int, int], int]:
-    """New id of each image that is kept, and how many of them have an unknown licence."""
-    image_ids: dict[int, int] = {}
-    unknown = 0
-    for image in images:
-        if image['id'] in twins:
-            continue
-        image_ids[image['id']] = number = len(merged['images']) + 1
-        license_id = image.get('license')
-        if isinstance(license_id, int | float | list | dict):
-            is_known = isinstance(license_id, int | float) and license_id in licenses
-            image = {**image, 'license': licenses[license_id] if is_known else None}
-            unknown += not is_known
-        merged['images'].append({**image, 'id': number})
-    return image_ids, unknown
-
-
-def _add_annotations(
-    merged: Coco, annotations: list[dict], image_ids: dict[int, int], category_ids: dict[int, int]
-) -> dict[int, int]:
-    """Number of annotations of each image of the file."""
-    for annotation in annotations:
-        if annotation['image_id'] in image_ids:
-            ids = {
-                'id': len(merged['annotations']) + 1,
-                'image_id': image_ids[annotation['image_id']],
-                'category_id': category_ids[annotation['category_id']],
-            }
-            merged['annotations'].append({**annotation, **ids})
-    return Counter(annotation['image_id'] for annotation in annotations)
+def _look_up(new_ids: Mapping[Any, Value], number: object) -> Value | None:
+    # What is no number may not be hashable.
+    return new_ids.get(number) if isinstance(number, int | float) else None

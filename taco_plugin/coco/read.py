@@ -1,15 +1,19 @@
-"""Reads a COCO file and refuses what is not one."""
+"""Reads a COCO file and refuses what is not one; hands it to pycocotools."""
 
+import contextlib
+import io
 import math
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 from ..errors import InputError
 from ..files import read_json
 
 Coco = dict[str, Any]
+Api = TypeVar('Api')
 
 _LARGEST = 2**53  # beyond it, JSON readers disagree on whole numbers
 
@@ -23,51 +27,47 @@ def is_number(value: object) -> TypeGuard[float]:
     return type(value) is float or _is_whole(value)
 
 
-def _is_size(value: object) -> bool:
-    return _is_whole(value) and value > 0
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ''
-
-
 def _is_box(value: object) -> bool:
     return isinstance(value, list) and len(value) == 4 and all(map(is_number, value))
 
 
-def _is_polygon(value: object) -> bool:
+def _is_segmentation(value: object) -> bool:
     if not isinstance(value, list):
-        return False
+        return value is None or isinstance(value, dict)
     try:
         # Whether they are finite does not matter: this raises for what is no number, and is far
         # quicker than a look at each type (a file has a hundred coordinates per box).
-        list(map(math.isfinite, value))
+        list(map(math.isfinite, chain.from_iterable(value)))
     except (TypeError, OverflowError):
         return False
-    return True
+    return all(isinstance(polygon, list) for polygon in value)
 
 
-def _is_segmentation(value: object) -> bool:
-    if isinstance(value, list):
-        return all(map(_is_polygon, value))
-    return value is None or isinstance(value, dict)
+def _is_original(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return _is_box(value.get('bbox')) and _is_segmentation(value.get('segmentation'))
 
 
 _Rule = tuple[Callable[[object], bool], str]
 _ID: _Rule = (_is_whole, 'a whole number')
-_TEXT: _Rule = (_is_text, 'a text that is not empty')
-_SIZE: _Rule = (_is_size, 'a whole number above 0')
+_TEXT: _Rule = (lambda value: isinstance(value, str) and value != '', 'a text that is not empty')
+_SIZE: _Rule = (lambda value: _is_whole(value) and value > 0, 'a whole number above 0')
 _FIELDS: dict[str, dict[str, _Rule]] = {
     'categories': {'id': _ID, 'name': _TEXT},
     'images': {'id': _ID, 'file_name': _TEXT, 'width': _SIZE, 'height': _SIZE},
     'annotations': {
-        'id': _ID,
-        'image_id': _ID,
-        'category_id': _ID,
+        **dict.fromkeys(('id', 'image_id', 'category_id'), _ID),
         'bbox': (_is_box, 'a list of 4 numbers'),
     },
 }
-_UNIQUE = [('categories', 'id'), ('categories', 'name'), ('images', 'id')]
+_OPTIONAL_FIELDS: dict[str, dict[str, _Rule]] = {
+    'images': {'original_width': _SIZE, 'original_height': _SIZE, 'original_file_name': _TEXT},
+    'annotations': {
+        'segmentation': (_is_segmentation, 'lists of numbers or an RLE object'),
+        'original': (_is_original, 'an object with a bbox of 4 numbers'),
+    },
+}
 
 
 def read_coco(path: str | Path) -> Coco:
@@ -75,7 +75,8 @@ def read_coco(path: str | Path) -> Coco:
 
     Numbers that are not finite (``Infinity``, ``NaN``), annotation ids that occur twice and
     annotations of images that do not exist are accepted, for TACO's own files have them:
-    :func:`clean_annotations` mends these. Fields beyond COCO's are kept.
+    :func:`clean_annotations` mends these. Fields beyond COCO's are kept; those of
+    :func:`shrink_images` are checked.
 
     Args:
         path: A JSON file with ``images`` (id, file_name, width, height), ``annotations`` (id,
@@ -89,10 +90,21 @@ def read_coco(path: str | Path) -> Coco:
         raise InputError(f'{path}: not a COCO file: expected a JSON object at the top')
     for section, fields in _FIELDS.items():
         _check_section(path, coco, section, fields)
-    for section, field in _UNIQUE:
-        _check_unique(path, coco, section, field)
-    _check_annotations(path, coco)
+    for message in _find_contradictions(coco):
+        raise InputError(f'{path}: {message}')
     return coco
+
+
+def index_coco(coco: Coco, api: type[Api]) -> Api:
+    """An instance of ``api``, pycocotools' ``COCO`` or MMDetection's, that holds ``coco``."""
+    indexed = api()
+    indexed.dataset = coco  # type: ignore[attr-defined]
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does
+        indexed.createIndex()  # type: ignore[attr-defined]
+    # MMDetection's names for pycocotools' indexes; its constructor sets them only for a file.
+    indexed.img_ann_map = indexed.imgToAnns  # type: ignore[attr-defined]
+    indexed.cat_img_map = indexed.catToImgs  # type: ignore[attr-defined]
+    return indexed
 
 
 def _check_section(path: str | Path, coco: Coco, section: str, fields: dict[str, _Rule]) -> None:
@@ -104,30 +116,27 @@ def _check_section(path: str | Path, coco: Coco, section: str, fields: dict[str,
         where = f'{path}: {section}[{index}]'
         if not isinstance(entry, dict):
             raise InputError(f'{where} must be an object, not {reprlib.repr(entry)}')
-        for field, (is_valid, allowed) in fields.items():
-            if field not in entry:
-                raise InputError(f'{where} has no {field!r}')
-            if not is_valid(entry[field]):
+        if missing := next((field for field in fields if field not in entry), None):
+            raise InputError(f'{where} has no {missing!r}')
+        for field, (is_valid, allowed) in {**fields, **_OPTIONAL_FIELDS.get(section, {})}.items():
+            if field in entry and not is_valid(entry[field]):
                 raise InputError(
                     f'{where}: {field!r} must be {allowed}, not {reprlib.repr(entry[field])}'
                 )
 
 
-def _check_unique(path: str | Path, coco: Coco, section: str, field: str) -> None:
-    seen = set()
-    for index, entry in enumerate(coco[section]):
-        if entry[field] in seen:
-            raise InputError(
-                f'{path}: {section}[{index}]: the {field} {entry[field]!r} occurs twice'
-            )
-        seen.add(entry[field])
-
-
-def _check_annotations(path: str | Path, coco: Coco) -> None:
+def _find_contradictions(coco: Coco) -> Iterator[str]:
+    for section, field in (('categories', 'id'), ('categories', 'name'), ('images', 'id')):
+        seen = set()
+        for index, entry in enumerate(coco[section]):
+            if entry[field] in seen:
+                yield f'{section}[{index}]: the {field} {entry[field]!r} occurs twice'
+            seen.add(entry[field])
     known = {category['id'] for category in coco['categories']}
     for index, annotation in enumerate(coco['annotations']):
-        where = f'{path}: annotations[{index}] (id {annotation["id"]})'
-        if annotation['category_id'] not in known:
-            raise InputError(f'{where} has the unknown category_id {annotation["category_id"]}')
-        if not _is_segmentation(annotation.get('segmentation')):
-            raise InputError(f"{where}: 'segmentation' must be lists of numbers or an RLE object")
+        if (number := annotation['category_id']) not in known:
+            where = f'annotations[{index}] (id {annotation["id"]})'
+            yield f'{where} has the unknown category_id {number}'
+    for index, image in enumerate(coco['images']):
+        if ('original_width' in image) != ('original_height' in image):
+            yield f'images[{index}] has only one of original_width and original_height'

@@ -1,12 +1,13 @@
-"""Scales a COCO file to photographs whose longest side is bounded."""
+"""Scales a COCO file to photographs whose longest side is bounded, and back to the originals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..errors import InputError
 from .clean import clip_box
 from .read import Coco
 
-_JPEG_SUFFIXES = '.jpg', '.jpeg'
+_IMAGE_FIELDS = 'width', 'height', 'file_name'
 
 
 def shrunk_size(width: int, height: int, max_side: int) -> tuple[int, int]:
@@ -14,99 +15,146 @@ def shrunk_size(width: int, height: int, max_side: int) -> tuple[int, int]:
 
     >>> shrunk_size(4000, 3001, 1280)
     (1280, 960)
-    >>> shrunk_size(640, 480, 1280)
-    (640, 480)
     """
     factor = min(1, max_side / max(width, height))
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
 def shrink_images(coco: Coco, max_side: int) -> Coco:
-    """Scales images, boxes, polygons and areas; the input is not modified.
+    """Scales images, boxes, masks and areas; the input is not modified.
 
     Width and height have a factor each, that of their whole pixels, so that what touches the
     edge of a photograph still does. An image that is scaled gets ``original_width`` and
-    ``original_height``, and a name that ends in ``.jpg`` if it was no JPEG's.
+    ``original_height``, and a name that ends in ``.jpg`` if it was no JPEG's; it then has
+    ``original_file_name``, too. Its annotations get ``original``, which holds ``bbox``, ``area``
+    and ``segmentation`` as they were. :func:`restore_originals` reads these.
 
     Args:
-        coco: Clean, as :func:`clean_annotations` returns it.
+        coco: Clean, as :func:`clean_annotations` returns it. Of one that was scaled before, the
+            first originals are kept.
         max_side: Bound of the longest side, in pixels.
 
     Raises:
-        InputError: If an image to be scaled has a mask that is not made of polygons, or two
-            images would get the same name.
-
-    Example:
-        >>> image = {'id': 1, 'file_name': 'a.jpg', 'width': 400, 'height': 300}
-        >>> box = {'image_id': 1, 'bbox': [40, 30, 20, 10], 'area': 200}
-        >>> small = shrink_images({'images': [image], 'annotations': [box]}, max_side=100)
-        >>> small['annotations']
-        [{'image_id': 1, 'bbox': [10.0, 7.5, 5.0, 2.5], 'area': 12.5}]
+        InputError: If two images would get the same name, or a run-length mask is broken.
     """
-    images = [_shrink_image(image, max_side) for image in coco['images']]
-    _check_names(coco['images'], images)
-    sizes = {image['id']: (image['width'], image['height']) for image in images}
-    originals = {image['id']: (image['width'], image['height']) for image in coco['images']}
-    return {
-        **coco,
-        'images': images,
-        'annotations': [
-            _shrink_annotation(
-                annotation, originals[annotation['image_id']], sizes[annotation['image_id']]
-            )
-            for annotation in coco['annotations']
-        ],
-    }
-
-
-def _shrink_image(image: dict, max_side: int) -> dict:
-    width, height = shrunk_size(image['width'], image['height'], max_side)
-    if (width, height) == (image['width'], image['height']):
-        return image
-    name = image['file_name']
-    return {
-        **image,
-        'file_name': name if name.lower().endswith(_JPEG_SUFFIXES) else f'{name}.jpg',
-        'width': width,
-        'height': height,
-        'original_width': image['width'],
-        'original_height': image['height'],
-    }
-
-
-def _check_names(before: Sequence[dict], after: Sequence[dict]) -> None:
+    pairs = {image['id']: (image, _shrink_image(image, max_side)) for image in coco['images']}
     sources: dict[str, str] = {}
-    for old, new in zip(before, after, strict=True):
+    for old, new in pairs.values():
         source = sources.setdefault(new['file_name'], old['file_name'])
         if source != old['file_name']:
             raise InputError(
                 f'{source!r} and {old["file_name"]!r} would both become {new["file_name"]!r}; '
                 'rename one of them'
             )
+    annotations = [_shrink(entry, *pairs[entry['image_id']]) for entry in coco['annotations']]
+    return {**coco, 'images': [new for _, new in pairs.values()], 'annotations': annotations}
 
 
-def _shrink_annotation(annotation: dict, old: tuple[int, int], new: tuple[int, int]) -> dict:
-    if old == new:
+def restore_originals(coco: Coco) -> Coco:
+    """The file as it was before :func:`shrink_images`; the input is not modified.
+
+    An annotation without ``original`` in a scaled image, which somebody has added, is scaled.
+    ``info.original_image_folder`` becomes ``info.image_folder``.
+    """
+    images = {image['id']: image for image in coco['images']}
+    restored = {
+        **coco,
+        'images': [_restore_fields(image, _IMAGE_FIELDS) for image in coco['images']],
+        'annotations': [_restore(a, images.get(a['image_id'], {})) for a in coco['annotations']],
+    }
+    if isinstance(coco.get('info'), dict):
+        restored['info'] = _restore_fields(coco['info'], ['image_folder'])
+    return restored
+
+
+def resize_mask(rle: Mapping[str, Any], size: tuple[int, int]) -> dict[str, Any]:
+    """Scales a run-length mask; each pixel takes the value of the nearest.
+
+    Args:
+        rle: COCO's, compressed or not; what is returned is compressed, its ``counts`` a text.
+        size: New width and height in pixels.
+
+    Raises:
+        ValueError: If the mask is broken.
+
+    >>> resize_mask({'size': [1, 2], 'counts': [1, 1]}, (4, 2))
+    {'size': [2, 4], 'counts': '44'}
+    """
+    import cv2
+    import numpy as np
+    from pycocotools import mask
+
+    try:
+        if isinstance(rle['counts'], list):
+            rle = mask.frPyObjects(rle, *rle['size'])
+        bitmap = mask.decode(rle)
+        resized = cv2.resize(bitmap, size, interpolation=cv2.INTER_NEAREST)
+    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError, cv2.error):
+        raise ValueError('its run-length mask is broken') from None
+    encoded = mask.encode(np.asfortranarray(resized))
+    return {**encoded, 'counts': encoded['counts'].decode()}
+
+
+def _size(image: dict) -> tuple[int, int]:
+    return image['width'], image['height']
+
+
+def _shrink_image(image: dict, max_side: int) -> dict:
+    width, height = shrunk_size(*_size(image), max_side)
+    if (width, height) == _size(image):
+        return image
+    name = image['file_name']
+    shrunk = {'original_width': image['width'], 'original_height': image['height'], **image}
+    if not name.lower().endswith(('.jpg', '.jpeg')):
+        shrunk |= {'original_file_name': name, 'file_name': f'{name}.jpg'}
+    return {**shrunk, 'width': width, 'height': height}
+
+
+def _shrink(annotation: dict, old: dict, new: dict) -> dict:
+    if new is old:
         return annotation
-    across, down = new[0] / old[0], new[1] / old[1]
+    scaled = _scale(annotation, _size(old), _size(new))
+    return {**scaled, 'original': _geometry(_restore(annotation, old))}
+
+
+def _restore(annotation: dict, image: dict) -> dict:
+    if 'original_width' not in image:
+        return annotation
+    size = image['original_width'], image['original_height']
+    original = annotation.get('original') or _scale(annotation, _size(image), size)
+    others = {key: value for key, value in annotation.items() if key != 'original'}
+    return others | _geometry(original)
+
+
+def _geometry(annotation: dict) -> dict:
+    return {key: annotation[key] for key in ('bbox', 'area', 'segmentation') if key in annotation}
+
+
+def _restore_fields(entry: dict, fields: Sequence[str]) -> dict:
+    """Replaces fields by those of the same names behind ``original_``."""
+    names = {f'original_{field}': field for field in fields}
+    others = {key: value for key, value in entry.items() if key not in names}
+    return others | {field: entry[name] for name, field in names.items() if name in entry}
+
+
+def _scale(annotation: dict, old: tuple[int, int], new: tuple[int, int]) -> dict:
+    factors = new[0] / old[0], new[1] / old[1]
     x, y, w, h = annotation['bbox']
-    box = [x * across, y * down, w * across, h * down]
+    box = [x * factors[0], y * factors[1], w * factors[0], h * factors[1]]
     scaled = {**annotation, 'bbox': clip_box(box, *new) or box}  # rounding may lead it outside
     if 'area' in annotation:
-        scaled['area'] = annotation['area'] * across * down
-    if annotation.get('segmentation'):
-        scaled['segmentation'] = _shrink_polygons(annotation, (across, down))
+        scaled['area'] = annotation['area'] * factors[0] * factors[1]
+    segmentation = annotation.get('segmentation')
+    if isinstance(segmentation, dict):
+        try:
+            if segmentation.get('size') != [*reversed(old)]:  # pycocotools may crash on others
+                raise ValueError("its run-length mask is not of the image's size")
+            scaled['segmentation'] = resize_mask(segmentation, new)
+        except ValueError as error:
+            raise InputError(f'annotation {annotation["id"]}: {error}') from None
+    elif segmentation:
+        scaled['segmentation'] = [
+            [coordinate * factors[index % 2] for index, coordinate in enumerate(polygon)]
+            for polygon in segmentation
+        ]
     return scaled
-
-
-def _shrink_polygons(annotation: dict, factors: tuple[float, float]) -> list[list[float]]:
-    polygons = annotation['segmentation']
-    if not isinstance(polygons, list):
-        raise InputError(
-            f'annotation {annotation["id"]} has a run-length mask, which --max-side cannot scale; '
-            'give polygons'
-        )
-    return [
-        [coordinate * factors[index % 2] for index, coordinate in enumerate(polygon)]
-        for polygon in polygons
-    ]

@@ -30,8 +30,7 @@ def split_images(
         test_fraction: Share of all images, in [0, 1); None if ``test_file_names`` says which.
         val_fraction: Share of all images, in [0, 1). Together with the test split, less than 1.
         seed: Whole number; another one gives another split.
-        test_file_names: The images of the test split. Names that the file lacks are ignored
-            (:func:`~.hold_out.check_test_names` refuses them).
+        test_file_names: The images of the test split. Names that the file lacks are ignored.
 
     Returns:
         The images of ``train``, ``val`` and ``test``, each a COCO file with all categories and
@@ -42,13 +41,24 @@ def split_images(
             images have the same file name and could end up in two splits.
     """
     check_fractions(test_fraction, val_fraction, test_file_names)
-    _check_distinct(coco)
+    known: set[str] = set()
+    for name in (normpath(image['file_name']) for image in coco['images']):
+        if name in known:
+            raise InputError(
+                f'two images have the file name {name!r}: one photograph could be in two splits'
+            )
+        known.add(name)
     names = {normpath(name) for name in test_file_names or ()}
     images = coco['images']
     fixed = {image['id'] for image in images if normpath(image['file_name']) in names}
     free = [image['id'] for image in images if image['id'] not in fixed]
     sizes = _split_sizes(len(images), len(fixed), test_fraction or 0, val_fraction)
-    indices = stratify(_classes_of(coco, free), sizes, seed)
+    classes: dict[int, set[int]] = {image_id: set() for image_id in free}
+    for annotation in coco['annotations']:
+        if annotation['image_id'] in classes:
+            classes[annotation['image_id']].add(annotation['category_id'])
+    # Sorted, because a set's order could differ between two runs.
+    indices = stratify([sorted(ids) or ['no boxes'] for ids in classes.values()], sizes, seed)
     ids: dict[str, set[int]] = {name: set() for name in SPLITS}
     ids['test'] |= fixed
     for image_id, index in zip(free, indices, strict=True):
@@ -79,7 +89,12 @@ def stratify(labels: Sequence[Collection[Hashable]], sizes: Sequence[int], seed:
         3
     """
     rng = random.Random(seed)
-    members = _group_by_label(labels, rng)
+    samples = list(range(len(labels)))
+    rng.shuffle(samples)
+    members: dict[Hashable, list[int]] = {}
+    for sample in samples:
+        for label in labels[sample]:
+            members.setdefault(label, []).append(sample)
     lacks = {
         label: [len(group) * size / len(labels) for size in sizes]
         for label, group in members.items()
@@ -92,58 +107,26 @@ def stratify(labels: Sequence[Collection[Hashable]], sizes: Sequence[int], seed:
         del left[label]
         for sample in members[label]:
             if splits[sample] == -1:
-                splits[sample] = index = _choose_split(lacks[label], room, rng)
+                chances = [*zip(lacks[label], room, (rng.random() for _ in room), strict=True)]
+                splits[sample] = index = chances.index(max(chances))
                 room[index] -= 1
                 for other in labels[sample]:
                     lacks[other][index] -= 1
                     left[other] = left.get(other, 0) - 1
         left = {other: count for other, count in left.items() if count > 0}
-    return _fill_empty_splits(splits, sizes)
-
-
-def _group_by_label(
-    labels: Sequence[Collection[Hashable]], rng: random.Random
-) -> dict[Hashable, list[int]]:
-    """The samples of each label, in an order left to chance."""
-    samples = list(range(len(labels)))
-    rng.shuffle(samples)
-    members: dict[Hashable, list[int]] = {}
-    for sample in samples:
-        for label in labels[sample]:
-            members.setdefault(label, []).append(sample)
-    return members
-
-
-def _choose_split(lacks: list[float], room: list[int], rng: random.Random) -> int:
-    return max(range(len(room)), key=lambda index: (lacks[index], room[index], rng.random()))
-
-
-def _fill_empty_splits(splits: list[int], sizes: Sequence[int]) -> list[int]:
-    """Moves one sample into each split that should not be empty; happens with few samples."""
     for index, size in enumerate(sizes):
-        if size > 0 and index not in splits:
+        if size > 0 and index not in splits:  # happens with few samples
             largest = max(range(len(sizes)), key=splits.count)
             splits[splits.index(largest)] = index
     return splits
-
-
-def _classes_of(coco: Coco, image_ids: list[int]) -> list[list[Hashable]]:
-    """Category ids of each image, ascending: a set's order could differ between two runs."""
-    found: dict[int, set[int]] = {image_id: set() for image_id in image_ids}
-    for annotation in coco['annotations']:
-        if annotation['image_id'] in found:
-            found[annotation['image_id']].add(annotation['category_id'])
-    return [[*sorted(classes)] or ['no boxes'] for classes in found.values()]
 
 
 def _split_sizes(
     num_images: int, num_fixed: int, test_fraction: float, val_fraction: float
 ) -> list[int]:
     """Sizes of train, val and the rest of test, in the order of :data:`SPLITS`."""
-    val, test = (
-        max(1, round(num_images * fraction)) if fraction > 0 else 0
-        for fraction in (val_fraction, test_fraction)
-    )
+    fractions = val_fraction, test_fraction
+    val, test = (max(1, round(num_images * share)) if share > 0 else 0 for share in fractions)
     train = num_images - num_fixed - val - test
     if train < 1:
         raise InputError(
@@ -156,11 +139,7 @@ def _split_sizes(
 def check_fractions(
     test_fraction: float | None, val_fraction: float, names: Collection[str] | None
 ) -> None:
-    """Checks the arguments of :func:`split_images` that have these names.
-
-    Raises:
-        InputError: If they are not as described there.
-    """
+    """Raises an InputError unless the arguments are as :func:`split_images` describes them."""
     if (test_fraction is None) == (names is None):
         raise InputError('give either a test_fraction or the file names of the test images')
     for name, fraction in (('test_fraction', test_fraction or 0), ('val_fraction', val_fraction)):
@@ -171,15 +150,3 @@ def check_fractions(
             f'test_fraction {test_fraction} and val_fraction {val_fraction} must add up to less '
             'than 1, or no image is left for training'
         )
-
-
-def _check_distinct(coco: Coco) -> None:
-    seen = set()
-    for image in coco['images']:
-        name = normpath(image['file_name'])
-        if name in seen:
-            raise InputError(
-                f'two images have the file name {name!r}, so that one photograph could be in '
-                'two splits'
-            )
-        seen.add(name)

@@ -9,14 +9,10 @@ from .read import Coco
 
 @dataclass(frozen=True)
 class ClassStatistics:
-    """One class of a COCO file.
+    """Numbers of a class's boxes and of the images with any of them.
 
-    Args:
-        name: The category's name.
-        boxes: Number of its boxes.
-        images: Number of images with at least one of its boxes.
-        inverse_density: See the function of that name.
-        weight: ``inverse_density`` divided by its sum over the classes.
+    ``inverse_density`` is what the function of that name returns, ``weight`` that divided by its
+    sum over the classes.
     """
 
     name: str
@@ -28,19 +24,17 @@ class ClassStatistics:
 
 @dataclass(frozen=True)
 class CocoStatistics:
-    """A COCO file in numbers.
-
-    Args:
-        images: Number of images.
-        images_without_boxes: Number of those that no annotation refers to.
-        boxes: Number of annotations.
-        classes: In the order of the file's categories.
-    """
+    """A COCO file in numbers; classes are in the order of its categories."""
 
     images: int
     images_without_boxes: int
     boxes: int
     classes: tuple[ClassStatistics, ...]
+
+
+def report_counts(coco: Coco) -> dict[str, int]:
+    """Numbers of images, annotations and categories of a file."""
+    return {section: len(coco[section]) for section in ('images', 'annotations', 'categories')}
 
 
 def inverse_density(counts: Sequence[int]) -> list[float]:
@@ -54,10 +48,7 @@ def inverse_density(counts: Sequence[int]) -> list[float]:
 
 
 def class_statistics(coco: Coco) -> CocoStatistics:
-    """Counts images and boxes, of each class as well.
-
-    Args:
-        coco: As :func:`read_coco` returns it, with every annotation's image in the file.
+    """Counts images and boxes of a file that has every annotation's image, and of each class.
 
     Example:
         >>> coco = {'images': [{'id': 1}], 'categories': [{'id': 5, 'name': 'Can'}],

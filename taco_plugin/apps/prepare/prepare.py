@@ -1,47 +1,44 @@
 """Makes training, validation and test files from TACO's own annotations."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from posixpath import normpath
 
-from ...coco.categories import remap_categories
-from ...coco.clean import clean_annotations
-from ...coco.images import ImageProblem, check_file_names, check_images, drop_images
-from ...coco.read import Coco, read_coco
-from ...coco.scale import shrink_images
-from ...coco.split import check_fractions, split_images
+from ...coco import (
+    Coco,
+    ImageProblem,
+    check_file_names,
+    check_fractions,
+    check_images,
+    class_statistics,
+    clean_annotations,
+    count_problems,
+    name_image_folder,
+    read_coco,
+    remap_categories,
+    report_changes,
+    report_counts,
+    select_images,
+    shrink_images,
+    split_images,
+)
 from ...command_line import stage
 from ...errors import InputError
 from ...files import check_writable, to_json, write_files
+from ...images import leads_outside
 from ...taxonomies import Taxonomy, load_taxonomy
-from .hold_out import check_test_names, read_test_names
-from .report import (
-    Report,
-    report_changes,
-    report_counts,
-    report_dropped_categories,
-    report_images,
-    report_splits,
-)
-from .small_photographs import JPEG_QUALITY, write_small_photographs
+from .photographs import check_apart, write_photographs
+from .report import Report, count_dropped_categories
 
 
 @dataclass(frozen=True)
 class PrepareSettings:
-    """What ``prepare_taco.py`` is told.
+    """The options of ``prepare_taco.py``, by their names there; its help describes them.
 
-    Args:
-        annotations: TACO's ``annotations.json`` or another COCO file with its categories.
-        images: Folder of the photographs; None if there is none, with ``allow_missing_images``.
-        taxonomy: Name of a taxonomy, or a CSV file.
-        out: Folder for the results.
-        test_images: File that names the test images; None to draw them by ``test_fraction``.
-        test_fraction: Share of the images; None with ``test_images``.
-        val_fraction: Share of the images.
-        seed: Of the split.
-        allow_missing_images: Keep images whose photograph is missing.
-        max_side: Longest side of the photographs to write to ``out``, in pixels; None to write
-            none.
+    ``images`` may be None with ``allow_missing_images``, and ``test_fraction`` is None if
+    ``test_images`` is given. ``max_side`` is in pixels.
     """
 
     annotations: str
@@ -53,7 +50,8 @@ class PrepareSettings:
     val_fraction: float
     seed: int
     allow_missing_images: bool
-    max_side: int | None = None
+    strict_test_images: bool
+    max_side: int | None
 
 
 def prepare(settings: PrepareSettings) -> Report:
@@ -64,12 +62,8 @@ def prepare(settings: PrepareSettings) -> Report:
     written or none. The same input and settings give the same bytes.
 
     With ``max_side``, the photographs are written beside ``annotations`` first, scaled, and the
-    annotations refer to these; see :func:`~.shrink.shrink_images` and
-    :func:`~.small_photographs.write_small_photographs`. After an error, those that are complete
-    stay, and the next run goes on from there.
-
-    Args:
-        settings: See :class:`PrepareSettings`.
+    annotations refer to these. After an error, those that are complete stay, and the next run goes
+    on from there.
 
     Returns:
         What ``report.json`` holds.
@@ -77,89 +71,88 @@ def prepare(settings: PrepareSettings) -> Report:
     Raises:
         InputError: If anything that was given cannot be used.
     """
-    _check_max_side(settings)
-    check_writable(settings.out)
     taxonomy = load_taxonomy(settings.taxonomy)
-    names = read_test_names(settings.test_images) if settings.test_images else None
-    check_fractions(settings.test_fraction, settings.val_fraction, names)
+    check_writable(settings.out)
+    fractions = settings.test_fraction, settings.val_fraction
+    check_fractions(*fractions, settings.test_images)
     with stage('reading the annotations'):
-        source = _read(settings.annotations, names)
+        source = read_coco(settings.annotations)
+        if not source['images']:
+            raise InputError(f'{settings.annotations}: has no images')
+        names = read_test_names(settings.test_images) if settings.test_images else None
+        unknown = _find_unknown(names or [], source, is_strict=settings.strict_test_images)
     with stage('cleaning and remapping'):
         clean, changes = clean_annotations(source)
-        remapped = _remap(clean, taxonomy, settings.annotations)
-    dropped, not_checked = _check_photographs(clean, settings)
-    kept = drop_images(remapped, {problem.image_id for problem in dropped})
+        try:
+            remapped = remap_categories(clean, taxonomy)
+        except InputError as error:
+            raise InputError(f'{settings.annotations}: {error}') from None
+    dropped, missing = _check_photographs(clean, settings)
+    dropped_ids = {problem.image_id for problem in dropped}
+    kept = select_images(remapped, {image['id'] for image in clean['images']} - dropped_ids)
+    kept = _set_folder(kept, settings.images, settings.out)
     with stage('splitting'):
-        fractions = settings.test_fraction, settings.val_fraction
         splits = split_images(kept, *fractions, settings.seed, names)
         report = {
             **_describe_input(settings, taxonomy),
-            'counts': _count(source, remapped, kept),
+            'test_names': names and {'given': len(names), 'unknown': unknown},
+            'counts': {
+                'source': report_counts(source),
+                'prepared': report_counts(kept),
+                'boxes_of_dropped_images': len(remapped['annotations']) - len(kept['annotations']),
+            },
             'changes': report_changes(changes),
-            'images': report_images(dropped, not_checked),
-            'dropped_categories': report_dropped_categories(clean, taxonomy.mapping),
-            'splits': report_splits(splits),
+            'images': {
+                'dropped_counts': count_problems(dropped),
+                'dropped': [asdict(problem) for problem in dropped],
+                'not_checked_count': len(missing),
+                'not_checked': missing,
+            },
+            'dropped_categories': count_dropped_categories(clean, taxonomy),
+            'splits': {name: asdict(class_statistics(part)) for name, part in splits.items()},
         }
     if settings.max_side is not None:
-        report['photographs'] = _write_photographs(kept, not_checked, settings)
-        splits = {name: shrink_images(coco, settings.max_side) for name, coco in splits.items()}
+        small, report['photographs'] = _scale(kept, missing, settings)
+        for name, part in splits.items():
+            splits[name] = select_images(small, {image['id'] for image in part['images']})
     with stage('writing'):
-        _write(settings.out, splits, report)
+        texts = {
+            f'annotations/{name}.json': to_json(part) if part['images'] else None
+            for name, part in splits.items()
+        }
+        write_files(settings.out, {**texts, 'report.json': to_json(report, indent=2)})
     return report
 
 
-def _check_max_side(settings: PrepareSettings) -> None:
-    if settings.max_side is None:
-        return
-    if settings.max_side < 1:
-        raise InputError(f'max_side must be 1 px or more, not {settings.max_side}')
-    if settings.images is None:
-        raise InputError('max_side scales photographs: give their folder with --images')
-    if Path(settings.out).resolve() == Path(settings.images).resolve():
-        raise InputError(
-            f'{settings.out}: is the folder of the photographs, which max_side would write over; '
-            'give another one with --out'
-        )
+def read_test_names(path: str | Path) -> list[str]:
+    """The file names in a COCO file (``.json``), or in a text file with one per line.
 
-
-def _write_photographs(coco: Coco, missing: list[str], settings: PrepareSettings) -> Report:
-    """Writes them scaled, and says how many there are of each kind, also if they were there."""
-    assert settings.images is not None
-    assert settings.max_side is not None
-    small = shrink_images(coco, settings.max_side)
-    write_small_photographs(coco, small, settings.images, settings.out, missing)
-    names = [image['file_name'] for image in coco['images']]
-    there = [i for i, name in zip(small['images'], names, strict=True) if name not in missing]
-    scaled = sum('original_width' in image for image in there)
-    return {
-        'max_side': settings.max_side,
-        'jpeg_quality': JPEG_QUALITY,
-        'scaled': scaled,
-        'copied': len(there) - scaled,
-    }
-
-
-def _read(path: str, test_names: list[str] | None) -> Coco:
-    coco = read_coco(path)
-    if not coco['images']:
-        raise InputError(f'{path}: has no images')
-    check_test_names(test_names or [], coco)
-    return coco
-
-
-def _remap(coco: Coco, taxonomy: Taxonomy, path: str) -> Coco:
+    Raises:
+        InputError: If the file cannot be read or names no image.
+    """
     try:
-        return remap_categories(coco, taxonomy)
-    except InputError as error:
-        raise InputError(f'{path}: {error}') from None
+        if Path(path).suffix.lower() == '.json':
+            names = [image['file_name'] for image in read_coco(path)['images']]
+        else:
+            names = Path(path).read_text(encoding='utf-8-sig').split('\n')
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f'{path}: cannot be read ({error})') from None
+    names = [name.strip() for name in names if name.strip()]
+    if not names:
+        raise InputError(f'{path}: names no test image')
+    return names
 
 
-def _count(source: Coco, remapped: Coco, kept: Coco) -> Report:
-    return {
-        'source': report_counts(source),
-        'prepared': report_counts(kept),
-        'boxes_of_dropped_images': len(remapped['annotations']) - len(kept['annotations']),
-    }
+def _find_unknown(names: Collection[str], coco: Coco, *, is_strict: bool) -> list[str]:
+    """The names that no image of the file has: a published list may name those of other data."""
+    known = {normpath(image['file_name']) for image in coco['images']}
+    unknown = [name for name in names if normpath(name) not in known]
+    if unknown and (is_strict or len(unknown) == len(names)):
+        shown = ', '.join(map(repr, unknown[:3])) + (', ...' if len(unknown) > 3 else '')
+        raise InputError(
+            f'{len(unknown)} of {len(names)} test images are not in the annotations: {shown}'
+        )
+    return unknown
 
 
 def _check_photographs(
@@ -167,15 +160,15 @@ def _check_photographs(
 ) -> tuple[list[ImageProblem], list[str]]:
     """Why images are dropped, and the names of those that are kept without a check."""
     if settings.images is None:
-        if not settings.allow_missing_images:
+        if settings.max_side is not None or not settings.allow_missing_images:
             raise InputError(
                 'give the folder of the photographs with --images, or do without them with '
-                '--allow-missing-images'
+                '--allow-missing-images and without --max-side'
             )
-        dropped = check_file_names(coco)
-        outside = {problem.file_name for problem in dropped}
         names = [image['file_name'] for image in coco['images']]
-        return dropped, [name for name in names if name not in outside]
+        return check_file_names(coco), [name for name in names if not leads_outside(name)]
+    if settings.max_side is not None:
+        check_apart(coco, settings.images, settings.out)
     problems = check_images(coco, settings.images)
     missing = [problem for problem in problems if problem.kind == 'missing']
     if settings.allow_missing_images:
@@ -187,27 +180,37 @@ def _check_photographs(
             f'{problems[0].detail} (is --images the folder that holds batch_1? '
             '--allow-missing-images does without the missing ones)'
         )
-    kept_names = [problem.file_name for problem in missing]
-    return problems, kept_names if settings.allow_missing_images else []
+    unchecked = missing if settings.allow_missing_images else []
+    return problems, [problem.file_name for problem in unchecked]
+
+
+def _set_folder(coco: Coco, folder: str | None, out: str, *, original: str | None = None) -> Coco:
+    """Has ``info`` say where the photographs lie, and the originals of those that were scaled."""
+    info = dict(coco['info']) if isinstance(coco.get('info'), dict) else {}
+    for key, path in (('image_folder', folder), ('original_image_folder', original)):
+        info.pop(key, None)
+        if path is not None:
+            info[key] = name_image_folder(path, Path(out, 'annotations'))
+    return {**coco, 'info': info} if info or 'info' in coco else coco
+
+
+def _scale(coco: Coco, missing: list[str], settings: PrepareSettings) -> tuple[Coco, Report]:
+    """Writes the photographs, scaled, and returns the annotations that refer to them."""
+    assert settings.images is not None
+    assert settings.max_side is not None
+    small = shrink_images(coco, settings.max_side)
+    counts = write_photographs(coco, small, settings.images, target=settings.out, missing=missing)
+    small = _set_folder(small, settings.out, settings.out, original=settings.images)
+    return small, {'max_side': settings.max_side, **counts}
 
 
 def _describe_input(settings: PrepareSettings, taxonomy: Taxonomy) -> Report:
     """Nothing in it depends on where the files lie, so that reports can be compared."""
     source = Path(settings.annotations)
+    options = 'seed', 'test_fraction', 'val_fraction', 'allow_missing_images'
     return {
         'source': {'file': source.name, 'sha256': sha256(source.read_bytes()).hexdigest()},
         'taxonomy': {'name': taxonomy.name, 'classes': taxonomy.classes},
-        'seed': settings.seed,
         'test_images': settings.test_images and Path(settings.test_images).name,
-        'test_fraction': settings.test_fraction,
-        'val_fraction': settings.val_fraction,
-        'allow_missing_images': settings.allow_missing_images,
+        **{option: getattr(settings, option) for option in options},
     }
-
-
-def _write(out: str, splits: dict[str, Coco], report: Report) -> None:
-    files = {
-        f'annotations/{name}.json': to_json(coco) if coco['images'] else None
-        for name, coco in splits.items()
-    }
-    write_files(out, {**files, 'report.json': to_json(report, indent=2)})

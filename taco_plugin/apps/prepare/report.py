@@ -1,78 +1,31 @@
 """What ``prepare_taco.py`` did, for a file and for the terminal."""
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator
 from typing import Any
 
-from ...coco.clean import KINDS, Change, count_changes
-from ...coco.images import PROBLEMS, ImageProblem
-from ...coco.read import Coco
-from ...coco.statistics import class_statistics
+from ...coco import KINDS, PROBLEMS, Coco
 from ...files import format_table
+from ...taxonomies import Taxonomy
 
 Report = dict[str, Any]
 
 
-def report_counts(coco: Coco) -> dict[str, int]:
-    """Numbers of images, annotations and categories of a file."""
-    return {section: len(coco[section]) for section in ('images', 'annotations', 'categories')}
-
-
-def report_changes(changes: Sequence[Change]) -> Report:
-    """Every change, and how many there are of each kind.
-
-    JSON has no numbers that are not finite, so these become texts (``'inf'``).
-    """
-    entries = [_replace_not_finite(asdict(change)) for change in changes]
-    return {'counts': count_changes(list(changes)), 'list': entries}
-
-
-def report_images(dropped: Sequence[ImageProblem], not_checked: Sequence[str]) -> Report:
-    """The photographs that were dropped and those that could not be checked."""
-    counts = Counter(problem.kind for problem in dropped)
-    return {
-        'dropped_counts': {kind: counts[kind] for kind in PROBLEMS if counts[kind]},
-        'dropped': [asdict(problem) for problem in dropped],
-        'not_checked_count': len(not_checked),
-        'not_checked': list(not_checked),
-    }
-
-
-def report_dropped_categories(coco: Coco, mapping: dict[str, str | None]) -> dict[str, int]:
-    """Number of boxes of each category that the mapping drops."""
+def count_dropped_categories(coco: Coco, taxonomy: Taxonomy) -> dict[str, int]:
+    """Number of boxes of each category that the taxonomy drops."""
     boxes = Counter(annotation['category_id'] for annotation in coco['annotations'])
-    return {
-        category['name']: boxes[category['id']]
-        for category in coco['categories']
-        if mapping[category['name']] is None
-    }
-
-
-def report_splits(splits: dict[str, Coco]) -> Report:
-    """Statistics of each split; see :func:`~.statistics.class_statistics`."""
-    return {name: asdict(class_statistics(coco)) for name, coco in splits.items()}
-
-
-def _replace_not_finite(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _replace_not_finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_replace_not_finite(item) for item in value]
-    return value
+    names = {entry['name']: entry['id'] for entry in coco['categories']}
+    return {name: boxes[key] for name, key in names.items() if taxonomy.mapping[name] is None}
 
 
 def format_report(report: Report) -> str:
     """What a user wants to know at once, for the terminal."""
-    counts = report['counts']
-    before, after = counts['source'], counts['prepared']
+    numbers = '{images} images, {annotations} boxes, {categories} '
+    before, after = [numbers.format(**report['counts'][key]) for key in ('source', 'prepared')]
     lines = [
-        f'{report["source"]["file"]}: {_count(before)}, {before["categories"]} categories',
+        f'{report["source"]["file"]}: {before}categories',
         *(f'  {line}' for line in _format_changes(report)),
-        f'taxonomy {report["taxonomy"]["name"]}: {_count(after)}, {after["categories"]} classes',
+        f'taxonomy {report["taxonomy"]["name"]}: {after}classes',
     ]
     for name, split in report['splits'].items():
         lines += ['', *_format_split(name, split)]
@@ -101,39 +54,35 @@ def _format_split(name: str, split: Report) -> Iterator[str]:
         f'{name}: {split["images"]} images, {split["images_without_boxes"]} of them without '
         f'boxes, {split["boxes"]} boxes'
     )
-    header = ['class', 'boxes', 'images', 'inverse density', 'weight']
+    columns = 'boxes', 'images', 'inverse_density', 'weight'
     rows = [
         [
             entry['name'],
-            str(entry['boxes']),
-            str(entry['images']),
-            f'{entry["inverse_density"]:.6f}',
-            f'{entry["weight"]:.6f}',
+            *(format(entry[key], '' if key in columns[:2] else '.6f') for key in columns),
         ]
         for entry in split['classes']
     ]
-    yield from (f'  {line}' for line in format_table(header, rows).splitlines())
+    table = format_table(['class', *(key.replace('_', ' ') for key in columns)], rows)
+    yield from (f'  {line}' for line in table.splitlines())
 
 
-def format_warnings(report: Report) -> list[str]:
+def format_warnings(report: Report) -> Iterator[str]:
     """What a user may not have expected, one line each."""
-    images = report['images']
-    warnings = []
+    names, images = report['test_names'], report['images']
+    if names and names['unknown']:
+        yield (
+            f'{names["given"] - len(names["unknown"])} of {names["given"]} names in '
+            f'{report["test_images"]} are those of images here; {len(names["unknown"])} are left '
+            f'out, the first {names["unknown"][0]!r} (--strict-test-images refuses such a list)'
+        )
     if images['dropped']:
         first = images['dropped'][0]
-        warning = (
+        hint = '; --allow-missing-images keeps those whose photograph is missing'
+        yield (
             f'{len(images["dropped"])} of {report["counts"]["source"]["images"]} images were '
             f'dropped, the first {first["file_name"]!r} ({first["kind"]}: {first["detail"]}); '
-            'report.json lists all'
+            f'report.json lists all{hint if "missing" in images["dropped_counts"] else ""}'
         )
-        if images['dropped_counts'].get('missing'):
-            warning += '; --allow-missing-images keeps those whose photograph is missing'
-        warnings.append(warning)
     absent = [entry['name'] for entry in report['splits']['train']['classes'] if not entry['boxes']]
     if absent:
-        warnings.append(f'the training split has no box of {", ".join(map(repr, absent))}')
-    return warnings
-
-
-def _count(counts: dict[str, int]) -> str:
-    return f'{counts["images"]} images, {counts["annotations"]} boxes'
+        yield f'the training split has no box of {", ".join(map(repr, absent))}'
