@@ -1,26 +1,34 @@
 """Puts any MMDetection config on TACO, or a TACO config on another taxonomy."""
 
 import copy
-import functools
 import os
-from collections.abc import Callable, MutableMapping
 from typing import Any
 
+from .class_counts import Config, set_class_counts, type_name, walk
 from .errors import InputError
 from .taxonomies import load_taxonomy
 
-Config = MutableMapping[str, Any]
-
-STAND_INS = {
-    'LoadAnnotations': 'LoadTacoAnnotations',
-    'LoadImageFromFile': 'LoadTacoImage',
-    'MultiImageMixDataset': 'TacoMultiImageMixDataset',
-    'SSDHead': 'TacoSSDHead',
+UNSUITED = {
+    'language_model': 'the detector is told its classes as text, which no taxonomy can change',
+    'semantic_head': 'it learns from segmentation maps, which TACO lacks; make it None before',
 }
-"""MMDetection's classes, and what stands in for them."""
+"""Keys of models that cannot be put on TACO."""
+
+METRICS: dict[str, list[str]] = {
+    **{'CocoMetric': [], 'LVISMetric': [], 'CityScapesMetric': ['segm']},
+    **{'CocoPanopticMetric': ['bbox', 'segm'], 'OpenImagesMetric': ['bbox'], 'VOCMetric': ['bbox']},
+}
+"""Metrics that a TacoMetric replaces, and the kinds that it then scores; none for their own."""
+
+OF_THE_OLD_FILES = ('ann_file', 'data_prefix', 'data_root', 'metainfo', 'seg_map_suffix', 'type')
+KEPT = (
+    *('_scope_', 'backend_args', 'filter_cfg', 'indices', 'lazy_init', 'max_refetch', 'pipeline'),
+    *('serialize_data', 'test_mode'),
+)
+"""Arguments of data sets."""
 
 
-def put_on_taco(config: Config, taxonomy: str, load_from: str | None = None) -> None:
+def use_taco(config: Config, taxonomy: str, load_from: str | None = None) -> None:
     """Changes ``config`` in place to train and score on TACO, with the classes of ``taxonomy``.
 
     A config file may not name two bases that share keys, and MMDetection's configs bring a data
@@ -28,17 +36,17 @@ def put_on_taco(config: Config, taxonomy: str, load_from: str | None = None) -> 
     before the settings of its own are merged into it::
 
         _base_ = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
-        from taco_plugin.config import put_on_taco
+        from taco_plugin.config import use_taco
 
-        put_on_taco(_base_, taxonomy='taco10')
+        use_taco(_base_, taxonomy='taco10')
 
-    Every ``num_classes`` of the model becomes the number of classes, every ``taxonomy`` of class
-    weights this one, every data set a :class:`~taco_plugin.datasets.TacoDataset` on the prepared
-    train, val or test file, every evaluator a
-    :class:`~taco_plugin.evaluation.taco_metric.TacoMetric`; ``train_annotations`` names the file to
-    count classes in. The best checkpoint is kept, the learning rate scaled to the batch size, and
-    the plugin imported. Augmentations, schedule and all else stay as they are. Of a config that is
-    on TACO already, only the taxonomy changes.
+    Every count of classes becomes that of the taxonomy, be it in a head, in a loss or in the
+    length of a list of class weights, and that of stuff 0; every data set a TacoDataset on the
+    prepared train, val or test file, every evaluator a TacoMetric of boxes, masks or both.
+    ``train_annotations`` names the file to count classes in. Segmentation maps are not loaded.
+    The best checkpoint is kept, the learning rate scaled to the batch size, and the plugin
+    imported. Augmentations, schedule and all else stay as they are. Of a config that is on TACO
+    already, only the taxonomy changes, also that of class weights.
 
     Args:
         config: ``_base_`` in a config file, or a config that was loaded.
@@ -47,91 +55,159 @@ def put_on_taco(config: Config, taxonomy: str, load_from: str | None = None) -> 
             that the config gives to the backbone alone are then not fetched.
 
     Raises:
-        InputError: If there is no such taxonomy, or the config joins several data sets.
+        InputError: If there is no such taxonomy, or the config has something that is not
+            understood or cannot work on TACO; the message begins with its dotted key.
 
     >>> config = dict(model=dict(bbox_head=dict(type='RetinaHead', num_classes=80)))
-    >>> put_on_taco(config, taxonomy='taco10')
+    >>> use_taco(config, taxonomy='taco10')
     >>> config['model']
     {'bbox_head': {'type': 'RetinaHead', 'num_classes': 10}}
     """
-    num_classes = len(load_taxonomy(taxonomy).classes)
-    _edit(config['model'], 'num_classes', lambda _: num_classes)
+    classes = load_taxonomy(taxonomy).classes
+    root = getattr(config, '_cfg_dict', config)
+    if 'model' not in root:
+        raise InputError('model: the config has none; name one that trains a detector')
+    _check_model(root, taxonomy)
     if load_from is not None:
-        config['load_from'] = load_from
-        config['model']['backbone']['init_cfg'] = None
-    if 'taxonomy' not in config:
-        _set_runtime(config)
-        _set_data(config)
-        _edit(config['model'], 'type', _stand_in)
-    for key in ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader'):
-        _edit(config.get(key), 'taxonomy', lambda _: taxonomy)
-    config['taxonomy'] = taxonomy
+        root['load_from'] = load_from
+        for path, node in walk(root['model']):
+            if path.endswith('backbone'):
+                node['init_cfg'] = None
+    if 'taxonomy' not in root:
+        _set_pipelines(root)
+        _set_data(root)
+        _set_runtime(root)
+    set_class_counts(root, len(classes))
+    for path, node in walk(root):
+        if 'taxonomy' in node:
+            node['taxonomy'] = taxonomy
+        if path.startswith('model.') and type_name(node) == 'SSDHead':
+            node['type'] = 'TacoSSDHead'  # stock cannot predict
+    root['taxonomy'] = taxonomy
 
 
-def _stand_in(name: Any) -> Any:  # noqa: ANN401
-    return STAND_INS.get(name, name) if isinstance(name, str) else name
+def fine_tune(config: Config) -> None:
+    """Gives ``config`` the schedule of ``configs/taco/faster_rcnn.py``, in place.
+
+    64 epochs, the last eighth of them at a tenth of the learning rate; every fourth is validated.
+    """
+    config['train_cfg'].update(max_epochs=64, val_interval=4)
+    step = {'begin': 0, 'end': 64, 'milestones': [56], 'gamma': 0.1, 'by_epoch': True}
+    config['param_scheduler'] = [
+        {'type': 'LinearLR', 'start_factor': 0.001, 'by_epoch': False, 'begin': 0, 'end': 500},
+        {'type': 'MultiStepLR', **step},
+    ]
 
 
-def _set_runtime(config: Config) -> None:
-    """What every config on TACO shares beside its data and its model."""
-    imports = config.get('custom_imports', {}).get('imports', [])
+def _check_model(root: Config, taxonomy: str) -> None:
+    """Refuses models that know or learn what TACO cannot tell them."""
+    from mmengine.config import Config as ConfigFile
+
+    for path, node in walk(root['model'], 'model'):
+        for key, reason in UNSUITED.items():
+            if node.get(key):
+                raise InputError(f'{path}.{key}: {reason}')
+        teacher = node.get('teacher_config')
+        if isinstance(teacher, str | os.PathLike) and not (
+            os.path.isfile(teacher) and ConfigFile.fromfile(teacher).get('taxonomy') == taxonomy
+        ):
+            raise InputError(
+                f'{path}.teacher_config: {teacher} is not a config on {taxonomy}; train the '
+                'teacher on TACO, and name its config and checkpoint before'
+            )
+        if str(node.get('teacher_ckpt')).startswith('http'):
+            raise InputError(
+                f"{path}.teacher_ckpt: published teachers know other classes than TACO's; train "
+                'one on TACO, and name its checkpoint before'
+            )
+
+
+def _set_runtime(root: Config) -> None:
+    imports = root.get('custom_imports', {}).get('imports', [])
     imports = [imports] if isinstance(imports, str) else list(imports)
-    config['custom_imports'] = {
-        'imports': [*imports, 'taco_plugin.plugin'],
-        'allow_failed_imports': False,
-    }
-    hooks = config.setdefault('default_hooks', {})
+    imports.append('taco_plugin.plugin')
+    root['custom_imports'] = {'imports': imports, 'allow_failed_imports': False}
+    scored = root['val_evaluator']['metric']  # both kinds in a list
+    monitor = f'coco/{scored if isinstance(scored, str) else "bbox"}_mAP'
+    hooks = root.setdefault('default_hooks', {})
     hooks['class_check'] = {'type': 'ClassCheckHook'}
+    hooks['run_summary'] = {'type': 'RunSummaryHook'}
+    root.setdefault('log_processor', {})['type'] = 'TacoLogProcessor'
     hooks['evaluation_report'] = {'type': 'EvaluationReportHook'}
-    hooks['early_stopping'] = {'type': 'TacoEarlyStoppingHook'}
+    hooks['early_stopping'] = {'type': 'TacoEarlyStoppingHook', 'monitor': monitor}
     hooks.setdefault('visualization', {})['type'] = 'TacoVisualizationHook'
     hooks.setdefault('checkpoint', {'type': 'CheckpointHook', 'interval': 1}).update(
-        save_best='coco/bbox_mAP', rule='greater', max_keep_ckpts=1
+        save_best=monitor, rule='greater', max_keep_ckpts=1
     )
-    if 'auto_scale_lr' in config:
-        config['auto_scale_lr']['enable'] = True
+    if 'auto_scale_lr' in root:
+        root['auto_scale_lr']['enable'] = True
 
 
-def _set_data(config: Config) -> None:
-    """Data sets that hold an empty ``taxonomy``, and their evaluators."""
-    root = os.environ.get('TACO_DATA_ROOT', 'data/taco/')
-    config['dataset_type'], config['data_root'] = 'TacoDataset', root
-    config['train_annotations'] = os.path.join(root, 'annotations', 'train.json')
+def _set_pipelines(root: Config) -> None:
+    """Leaves segmentation maps out of every pipeline, a hook's too, and of what pads them."""
+    test_cfg = root['model'].get('test_cfg') or {}
+    finds_instances = 'instance_on' in test_cfg  # a MaskFormer, panoptic or not
+    for path, node in walk(root):
+        if type_name(node) == 'LoadPanopticAnnotations':
+            if not finds_instances:
+                raise InputError(f'{path}.type: TACO has no panoptic annotations')
+            node.update(type='LoadAnnotations', with_bbox=True, with_mask=True)
+        for key in ('with_seg', 'pad_seg'):
+            if node.get(key):
+                node[key] = False
+    if finds_instances:
+        test_cfg.update(instance_on=True, panoptic_on=False)
+
+
+def _set_data(root: Config) -> None:
+    data_root = os.environ.get('TACO_DATA_ROOT', 'data/taco/')
+    root['dataset_type'], root['data_root'] = 'TacoDataset', data_root
+    root['train_annotations'] = os.path.join(data_root, 'annotations', 'train.json')
+    root.pop('metainfo', None)
+    root.pop('METAINFO', None)
     for split in ('train', 'val', 'test'):
         key = f'{split}_dataloader'
-        if config.get(key):
-            config[key] = copy.deepcopy(config[key])  # val and test may be one object
-            _edit(config[key], 'dataset', functools.partial(_dataset, split=split, root=root))
-            _edit(config[key], 'type', _stand_in)
+        if root.get(key):
+            loader = root[key] = copy.deepcopy(root[key])  # val and test may be one object
+            settings = {'data_root': data_root, 'ann_file': f'annotations/{split}.json'}
+            loader['dataset'] = _dataset(loader['dataset'], f'{key}.dataset', settings)
+    kinds = ['bbox']
     for key in ('val_evaluator', 'test_evaluator'):
-        stock = config.get(key)
-        metric = stock.get('metric', 'bbox') if isinstance(stock, MutableMapping) else 'bbox'
-        config[key] = {'type': 'TacoMetric', 'metric': metric}
+        kinds = _kinds(root.get(key), key) or kinds
+        root[key] = {'type': 'TacoMetric', 'metric': kinds if len(kinds) > 1 else kinds[0]}
 
 
-def _dataset(dataset: Config, split: str, root: str) -> Config:
-    """``dataset`` as a TacoDataset on ``split``; a wrapper's inner data set is edited instead."""
+def _dataset(dataset: Config, path: str, settings: Config) -> Config:
     if 'datasets' in dataset:
-        raise InputError(f'{split}_dataloader of the config joins several data sets; name one')
+        raise InputError(f'{path}.datasets: several data sets are joined; name one')
     if 'dataset' in dataset:
+        dataset['dataset'] = _dataset(dataset['dataset'], f'{path}.dataset', settings)
         return dataset
-    return {
-        **{key: value for key, value in dataset.items() if key != 'metainfo'},
-        'type': 'TacoDataset',
-        'taxonomy': '',
-        'data_root': root,
-        'ann_file': f'annotations/{split}.json',
-        'data_prefix': {'img': ''},
-    }
+    if key := next((key for key in dataset if key not in (*KEPT, *OF_THE_OLD_FILES)), None):
+        raise InputError(
+            f'{path}.{key}: a TacoDataset has no such argument of {type_name(dataset)}; take a '
+            "config for COCO's detection, or delete it before"
+        )
+    kept = {key: value for key, value in dataset.items() if key in KEPT}
+    return {**kept, 'type': 'TacoDataset', 'taxonomy': '', 'data_prefix': {'img': ''}, **settings}
 
 
-def _edit(node: Any, key: str, edit: Callable[[Any], Any]) -> None:  # noqa: ANN401
-    """Replaces the value of every ``key`` in nested dicts and lists, in place, outermost first."""
-    if isinstance(node, list | tuple):
-        for item in node:
-            _edit(item, key, edit)
-    elif isinstance(node, MutableMapping):
-        if key in node:
-            node[key] = edit(node[key])
-        for value in node.values():
-            _edit(value, key, edit)
+def _kinds(evaluator: Any, path: str) -> list[str]:  # noqa: ANN401
+    kinds: set[str] = set()
+    several = isinstance(evaluator, list | tuple)
+    for index, metric in enumerate(evaluator if several else filter(None, [evaluator])):
+        key = f'{path}.{index}' if several else path
+        name = type_name(metric)
+        if name not in METRICS:
+            raise InputError(
+                f'{key}.type: TACO cannot be scored by {name}; take a config that is scored by '
+                'CocoMetric'
+            )
+        given = metric.get('metric', 'bbox')
+        scored = METRICS[name] or ([given] if isinstance(given, str) else given)
+        if not set(scored) <= {'bbox', 'segm'}:
+            raise InputError(
+                f'{key}.metric: {given} is neither bbox nor segm, by which classes are scored'
+            )
+        kinds.update(scored)
+    return sorted(kinds)

@@ -10,7 +10,7 @@ compat.install()
 
 from . import datasets, engine  # noqa: E402
 from .evaluation import taco_metric  # noqa: E402
-from .models import dense_heads  # noqa: E402
+from .models import ssd_head  # noqa: E402
 from .models.losses import weighted_losses  # noqa: E402
 
-__all__ = ['datasets', 'dense_heads', 'engine', 'taco_metric', 'weighted_losses']
+__all__ = ['datasets', 'engine', 'ssd_head', 'taco_metric', 'weighted_losses']

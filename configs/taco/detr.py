@@ -10,9 +10,9 @@ Linear scaling is on: the rate is for a batch of 16 and follows the batch size o
 """
 
 _base_ = 'mmdet::detr/detr_r50_8xb2-150e_coco.py'
-from taco_plugin.config import put_on_taco
+from taco_plugin.config import use_taco
 
-put_on_taco(
+use_taco(
     _base_,
     taxonomy='detectwaste7',
     load_from='https://download.openmmlab.com/mmdetection/v3.0/detr/detr_r50_8xb2-150e_coco/detr_r50_8xb2-150e_coco_20221023_153551-436d03e8.pth',  # noqa: E501

@@ -11,25 +11,12 @@ All else is detr.py's.
 _base_ = './detr.py'
 
 gamma, alpha = 2.0, 0.25
-model = dict(
-    bbox_head=dict(
-        loss_cls=dict(
-            _delete_=True,
-            type='WeightedFocalLoss',
-            use_sigmoid=True,
-            gamma=gamma,
-            alpha=alpha,
-            loss_weight=2.0,
-        ),
-        init_cfg=dict(type='Normal', std=0.01, bias_prob=0.01, override=dict(name='fc_cls')),
-    ),
-    train_cfg=dict(
-        assigner=dict(
-            match_costs=[
-                dict(type='FocalLossCost', weight=2.0, gamma=gamma, alpha=alpha),
-                dict(type='BBoxL1Cost', weight=5.0, box_format='xywh'),
-                dict(type='IoUCost', iou_mode='giou', weight=2.0),
-            ]
-        )
-    ),
+_base_.model.bbox_head.loss_cls = dict(
+    type='WeightedFocalLoss', use_sigmoid=True, gamma=gamma, alpha=alpha, loss_weight=2.0
+)
+_base_.model.bbox_head.init_cfg = dict(
+    type='Normal', std=0.01, bias_prob=0.01, override=dict(name='fc_cls')
+)
+_base_.model.train_cfg.assigner.match_costs[0] = dict(
+    type='FocalLossCost', weight=2.0, gamma=gamma, alpha=alpha
 )

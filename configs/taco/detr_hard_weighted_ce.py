@@ -9,10 +9,6 @@ detr_weighted_ce.py's.
 
 _base_ = './detr_weighted_ce.py'
 
-model = dict(
-    bbox_head=dict(
-        loss_cls=dict(
-            class_weights=dict(scheme='hard', frequent=2, frequent_weight=0.5, scale=None)
-        )
-    )
+_base_.model.bbox_head.loss_cls.class_weights.update(
+    scheme='hard', frequent=2, frequent_weight=0.5, scale=None
 )

@@ -10,20 +10,15 @@ balanced as they are in detr.py, whose schedule this is.
 
 _base_ = './detr.py'
 
-model = dict(
-    bbox_head=dict(
-        loss_cls=dict(
-            _delete_=True,
-            type='WeightedCrossEntropyLoss',
-            use_sigmoid=False,
-            class_weights=dict(
-                scheme='inverse_density',
-                scale='boxes',
-                taxonomy=_base_.taxonomy,
-                ann_file=_base_.train_annotations,
-            ),
-            background_weight=0.1,
-            avg_by_weight=True,
-        )
-    )
+_base_.model.bbox_head.loss_cls = dict(
+    type='WeightedCrossEntropyLoss',
+    use_sigmoid=False,
+    class_weights=dict(
+        scheme='inverse_density',
+        scale='boxes',
+        taxonomy=_base_.taxonomy,
+        ann_file=_base_.train_annotations,
+    ),
+    background_weight=0.1,
+    avg_by_weight=True,
 )

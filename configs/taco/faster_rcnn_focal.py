@@ -9,10 +9,6 @@ alpha is needed. All else is faster_rcnn.py's.
 
 _base_ = './faster_rcnn.py'
 
-model = dict(
-    roi_head=dict(
-        bbox_head=dict(
-            loss_cls=dict(_delete_=True, type='WeightedFocalLoss', use_sigmoid=False, gamma=2.0)
-        )
-    )
+_base_.model.roi_head.bbox_head.loss_cls = dict(
+    type='WeightedFocalLoss', use_sigmoid=False, gamma=2.0
 )

@@ -17,8 +17,6 @@ the stock threshold of 0.5, 24 at 0.4 and 43 at 0.3.
 
 _base_ = './faster_rcnn.py'
 
-model = dict(
-    neck=dict(num_outs=6),
-    rpn_head=dict(anchor_generator=dict(scales=[4], strides=[4, 8, 16, 32, 64, 128])),
-    test_cfg=dict(rcnn=dict(nms=dict(iou_threshold=0.4))),
-)
+_base_.model.neck.num_outs = 6
+_base_.model.rpn_head.anchor_generator.update(scales=[4], strides=[4, 8, 16, 32, 64, 128])
+_base_.model.test_cfg.rcnn.nms.iou_threshold = 0.4

@@ -9,15 +9,6 @@ A tenth of each target is spread evenly over the classes and background, the amo
 
 _base_ = './faster_rcnn.py'
 
-model = dict(
-    roi_head=dict(
-        bbox_head=dict(
-            loss_cls=dict(
-                _delete_=True,
-                type='WeightedCrossEntropyLoss',
-                use_sigmoid=False,
-                label_smoothing=0.1,
-            )
-        )
-    )
+_base_.model.roi_head.bbox_head.loss_cls = dict(
+    type='WeightedCrossEntropyLoss', use_sigmoid=False, label_smoothing=0.1
 )

@@ -9,20 +9,13 @@ as they are in faster_rcnn.py, whose settings the others are.
 
 _base_ = './faster_rcnn.py'
 
-model = dict(
-    roi_head=dict(
-        bbox_head=dict(
-            loss_cls=dict(
-                _delete_=True,
-                type='WeightedCrossEntropyLoss',
-                use_sigmoid=False,
-                class_weights=dict(
-                    scheme='inverse_density',
-                    scale='boxes',
-                    taxonomy=_base_.taxonomy,
-                    ann_file=_base_.train_annotations,
-                ),
-            )
-        )
-    )
+_base_.model.roi_head.bbox_head.loss_cls = dict(
+    type='WeightedCrossEntropyLoss',
+    use_sigmoid=False,
+    class_weights=dict(
+        scheme='inverse_density',
+        scale='boxes',
+        taxonomy=_base_.taxonomy,
+        ann_file=_base_.train_annotations,
+    ),
 )

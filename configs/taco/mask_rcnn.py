@@ -8,17 +8,11 @@ Linear scaling is on: the rate is for a batch of 16 and follows the batch size o
 """
 
 _base_ = 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'
-from taco_plugin.config import put_on_taco
+from taco_plugin.config import fine_tune, use_taco
 
-put_on_taco(
+use_taco(
     _base_,
     taxonomy='detectwaste7',
     load_from='https://download.openmmlab.com/mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_1x_coco/mask_rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth',  # noqa: E501
 )
-
-max_epochs = 64
-train_cfg = dict(max_epochs=max_epochs, val_interval=4)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500),
-    dict(type='MultiStepLR', begin=0, end=max_epochs, milestones=[56], gamma=0.1, by_epoch=True),
-]
+fine_tune(_base_)

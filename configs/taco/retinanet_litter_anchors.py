@@ -14,4 +14,4 @@ the same grid lie further apart. The number of anchors stays, and COCO's weights
 
 _base_ = './retinanet.py'
 
-model = dict(bbox_head=dict(anchor_generator=dict(octave_base_scale=2.5)))
+_base_.model.bbox_head.anchor_generator.octave_base_scale = 2.5

@@ -11,22 +11,17 @@ retinanet.py's.
 
 _base_ = './retinanet.py'
 
-model = dict(
-    bbox_head=dict(
-        loss_cls=dict(
-            _delete_=True,
-            type='WeightedFocalLoss',
-            use_sigmoid=True,
-            gamma=2.0,
-            class_weights=dict(
-                scheme='effective_number',
-                beta=0.999,
-                scale='boxes',
-                taxonomy=_base_.taxonomy,
-                ann_file=_base_.train_annotations,
-            ),
-            background_weight=3.0,
-            loss_weight=0.25,
-        )
-    )
+_base_.model.bbox_head.loss_cls = dict(
+    type='WeightedFocalLoss',
+    use_sigmoid=True,
+    gamma=2.0,
+    class_weights=dict(
+        scheme='effective_number',
+        beta=0.999,
+        scale='boxes',
+        taxonomy=_base_.taxonomy,
+        ann_file=_base_.train_annotations,
+    ),
+    background_weight=3.0,
+    loss_weight=0.25,
 )

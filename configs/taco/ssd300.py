@@ -10,14 +10,14 @@ Linear scaling is on: the rate is for a batch of 64 and follows the batch size o
 """
 
 _base_ = 'mmdet::ssd/ssd300_coco.py'
-from taco_plugin.config import put_on_taco
+from taco_plugin.config import use_taco
 
-put_on_taco(
+use_taco(
     _base_,
     taxonomy='detectwaste7',
     load_from='https://download.openmmlab.com/mmdetection/v2.0/ssd/ssd300_coco/ssd300_coco_20210803_015428-d231a06e.pth',  # noqa: E501
 )
 
-train_pipeline = _base_.train_dataloader.dataset.dataset.pipeline
-train_pipeline.insert(2, dict(type='Resize', scale=(1000, 1000), keep_ratio=True))
-train_dataloader = dict(dataset=dict(dataset=dict(pipeline=train_pipeline)))
+_base_.train_dataloader.dataset.dataset.pipeline.insert(
+    2, dict(type='Resize', scale=(1000, 1000), keep_ratio=True)
+)

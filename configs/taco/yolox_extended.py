@@ -15,6 +15,6 @@ tools/dataset_converters/prepare_taco.py data/taco/extended.json --images data/t
 _base_ = './yolox.py'
 
 train_annotations = _base_.data_root + '/extended/annotations/train.json'
-train_dataloader = dict(dataset=dict(dataset=dict(ann_file='extended/annotations/train.json')))
-val_dataloader = dict(dataset=dict(ann_file='extended/annotations/val.json'))
-test_dataloader = dict(dataset=dict(ann_file='extended/annotations/test.json'))
+_base_.train_dataloader.dataset.dataset.ann_file = 'extended/annotations/train.json'
+_base_.val_dataloader.dataset.ann_file = 'extended/annotations/val.json'
+_base_.test_dataloader.dataset.ann_file = 'extended/annotations/test.json'

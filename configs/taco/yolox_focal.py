@@ -9,10 +9,6 @@ is the 2 of the focal loss paper. All else is yolox.py's.
 
 _base_ = './yolox.py'
 
-model = dict(
-    bbox_head=dict(
-        loss_cls=dict(
-            _delete_=True, type='WeightedFocalLoss', use_sigmoid=True, gamma=2.0, reduction='sum'
-        )
-    )
+_base_.model.bbox_head.loss_cls = dict(
+    type='WeightedFocalLoss', use_sigmoid=True, gamma=2.0, reduction='sum'
 )

@@ -9,6 +9,6 @@ Linear scaling is on: the rate, 0.01, is for a batch of 64 and follows the batch
 """
 
 _base_ = 'mmdet::yolox/yolox_nano_8xb8-300e_coco.py'
-from taco_plugin.config import put_on_taco
+from taco_plugin.config import use_taco
 
-put_on_taco(_base_, taxonomy='detectwaste7')
+use_taco(_base_, taxonomy='detectwaste7')

@@ -9,9 +9,9 @@ Linear scaling is on: the rate, 0.01, is for a batch of 64 and follows the batch
 """
 
 _base_ = 'mmdet::yolox/yolox_tiny_8xb8-300e_coco.py'
-from taco_plugin.config import put_on_taco
+from taco_plugin.config import use_taco
 
-put_on_taco(
+use_taco(
     _base_,
     taxonomy='detectwaste7',
     load_from='https://download.openmmlab.com/mmdetection/v2.0/yolox/yolox_tiny_8x8_300e_coco/yolox_tiny_8x8_300e_coco_20211124_171234-b4047906.pth',  # noqa: E501

@@ -9,19 +9,14 @@ their share. All else is yolox.py's.
 
 _base_ = './yolox.py'
 
-model = dict(
-    bbox_head=dict(
-        loss_cls=dict(
-            _delete_=True,
-            type='WeightedCrossEntropyLoss',
-            use_sigmoid=True,
-            class_weights=dict(
-                scheme='inverse_density',
-                scale='boxes',
-                taxonomy=_base_.taxonomy,
-                ann_file=_base_.train_annotations,
-            ),
-            reduction='sum',
-        )
-    )
+_base_.model.bbox_head.loss_cls = dict(
+    type='WeightedCrossEntropyLoss',
+    use_sigmoid=True,
+    class_weights=dict(
+        scheme='inverse_density',
+        scale='boxes',
+        taxonomy=_base_.taxonomy,
+        ann_file=_base_.train_annotations,
+    ),
+    reduction='sum',
 )

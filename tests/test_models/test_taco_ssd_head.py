@@ -1,36 +1,27 @@
-"""SSD's head against stock, with weights, and in the detectors that MMDetection has it in."""
+"""SSD's head against stock, and with weights; in detectors, see test_losses_in_detectors."""
 
 import copy
-import functools
 import math
 from typing import Any
 
 import pytest
 import torch
 from mmdet.models.dense_heads import SSDHead
-from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
 from mmengine.hub import get_config
-from mmengine.structures import InstanceData
-from torch import Tensor, nn
+from torch import Tensor
 
 import taco_plugin.plugin  # noqa: F401
-from taco_plugin.config import put_on_taco
-from taco_plugin.models.dense_heads import TacoSSDHead
+from taco_plugin.models.ssd_head import TacoSSDHead
 
 pytestmark = pytest.mark.usefixtures('mmdet_scope')
 
-SSD300 = 'mmdet::ssd/ssd300_coco.py'
-SSDLITE = 'mmdet::ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco.py'
 ENTROPY = {'type': 'WeightedCrossEntropyLoss', 'use_sigmoid': False}
 CLASSES = 3
-
-
-read = functools.cache(get_config)
+SSD300 = get_config('mmdet::ssd/ssd300_coco.py').model
 
 
 def head(kind: type[SSDHead] = TacoSSDHead, **options: Any) -> SSDHead:
-    model = copy.deepcopy(read(SSD300).model)
+    model = copy.deepcopy(SSD300)
     settings = {**model.bbox_head, 'num_classes': CLASSES, 'in_channels': (2,) * 6, **options}
     settings.pop('type')
     return kind(**settings, train_cfg=model.train_cfg, test_cfg=model.test_cfg)
@@ -117,72 +108,3 @@ def test_without_objects_nothing_is_lost():
 def test_sigmoid_is_refused(kind):
     with pytest.raises(ValueError, match='use_sigmoid=False'):
         head(loss_cls={'type': kind, 'use_sigmoid': True})
-
-
-def detector(base: str, stock: bool = False, **loss_cls: Any) -> nn.Module:
-    config = copy.deepcopy(read(base))
-    put_on_taco(config, taxonomy='detectwaste7')
-    config.model.backbone.init_cfg = None
-    assert config.model.bbox_head.type == 'TacoSSDHead'
-    if stock:
-        config.model.bbox_head.type = 'SSDHead'
-    if loss_cls:
-        config.model.bbox_head.loss_cls = loss_cls
-    torch.manual_seed(0)
-    model = MODELS.build(config.model)
-    model.init_weights()
-    return model
-
-
-def batch(model: nn.Module, images: int, size: int) -> dict:
-    """Images with a box of the first and of the last class, but the last image."""
-    samples = []
-    for index in range(images):
-        shape = {name: (size, size) for name in ('img_shape', 'ori_shape', 'pad_shape')}
-        sample = DetDataSample(metainfo={**shape, 'scale_factor': (1, 1)})
-        count = 2 if index < images - 1 else 0
-        boxes = torch.tensor([[10.0, 10, 150, 150], [160, 100, 290, 280]])[:count]
-        labels = torch.tensor([0, 6])[:count]
-        sample.gt_instances = InstanceData(bboxes=boxes, labels=labels)
-        samples.append(sample)
-    torch.manual_seed(0)
-    inputs = list(torch.randint(0, 255, (images, 3, size, size), dtype=torch.uint8))
-    return model.data_preprocessor({'inputs': inputs, 'data_samples': samples}, training=True)
-
-
-def test_ssd300_predicts_where_stock_fails():
-    model = detector(SSD300).eval()
-    with torch.no_grad():
-        (sample,) = model(**batch(model, images=1, size=300), mode='predict')
-        scores, labels = sample.pred_instances.scores, sample.pred_instances.labels
-        assert len(scores) > 0
-        assert ((scores > 0) & (scores <= 1)).all()
-        assert set(labels.tolist()) <= set(range(7))
-        stock = head(SSDHead)
-        features = [torch.zeros(1, 2, 2, 2)] * len(stock.cls_convs)
-        with pytest.raises(AttributeError, match='loss_cls'):
-            stock.predict_by_feat(*stock(features), batch_img_metas=[{'img_shape': (300, 300)}])
-
-
-def test_ssdlite_trains_as_stock_does():
-    steps = []
-    for stock in (False, True):
-        model = detector(SSDLITE, stock)
-        losses = model(**batch(model, images=2, size=320), mode='loss')
-        total, logged = model.parse_losses(losses)
-        total.backward()
-        layers = [convs[-1].weight.grad for convs in model.bbox_head.cls_convs]
-        steps.append((logged, layers))
-    assert steps[0][0]['loss_cls'] > 0
-    torch.testing.assert_close(*steps)
-
-
-def test_ssdlite_trains_with_class_weights():
-    weighted = {**ENTROPY, 'class_weights': [2.0] * 7, 'background_weight': 2.0}
-    logged = []
-    for loss in (ENTROPY, weighted):
-        model = detector(SSDLITE, **loss)
-        losses = model(**batch(model, images=2, size=320), mode='loss')
-        logged.append(model.parse_losses(losses)[1])
-    torch.testing.assert_close(logged[1]['loss_cls'], 2 * logged[0]['loss_cls'])
-    torch.testing.assert_close(logged[1]['loss_bbox'], logged[0]['loss_bbox'])

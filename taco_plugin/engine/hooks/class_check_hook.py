@@ -43,11 +43,12 @@ class ClassCheckHook(Hook):
                 )
         for name, num_classes in _heads(runner):
             if num_classes != len(classes):
+                key = '.'.join(filter(None, ['model', name, 'num_classes']))
+                advice = f'set {key}={len(classes)}, or ' if name else ''  # else the sum of others
                 raise InputError(
-                    f'model.{name}.num_classes is {num_classes}, but the data set has '
-                    f'{len(classes)} classes ({", ".join(classes)}); set '
-                    f'model.{name}.num_classes={len(classes)}, or take taxonomy and model from '
-                    'taco_plugin.config.put_on_taco'
+                    f'{key} is {num_classes}, but the data set has {len(classes)} classes '
+                    f'({", ".join(classes)}); {advice}take taxonomy and model from '
+                    'taco_plugin.config.use_taco'
                 )
         if hasattr(runner._train_loop, 'dataloader'):
             _check_class_weights(_model(runner), classes)
@@ -84,7 +85,7 @@ def _heads(runner: Runner) -> list[tuple[str, int]]:
         (name, module.num_classes)
         for name, module in _model(runner).named_modules()
         if hasattr(module, 'num_classes')
-        and not name.endswith('rpn_head')
+        and 'rpn_head' not in name
         and not isinstance(module, VGG | FusedSemanticHead)
     ]
 

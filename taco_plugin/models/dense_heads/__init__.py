@@ -1,5 +1,0 @@
-"""Dense heads that MMDetection lacks."""
-
-from .taco_ssd_head import TacoSSDHead
-
-__all__ = ['TacoSSDHead']
