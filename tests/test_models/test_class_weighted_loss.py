@@ -6,20 +6,17 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
-from mmcv.ops import focal_loss
-from mmdet.models.losses import CrossEntropyLoss, FocalLoss, accuracy
+from mmdet.models.losses import CrossEntropyLoss, accuracy
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
 import taco_plugin.plugin  # noqa: F401
-from taco_plugin.compat.ops import build_extension
 from taco_plugin.errors import InputError
 from taco_plugin.taxonomies import load_taxonomy
 
 pytestmark = pytest.mark.usefixtures('mmdet_scope')
 
 LABELS = torch.tensor([0, 2, 3, 1, 3, 2, 0, 1, 3])  # of 3 classes: 3 is background
-SOFT = F.one_hot(LABELS, 4)[:, :3] * torch.linspace(0.1, 1, 9)[:, None]
 ROW_WEIGHT = torch.tensor([1, 0.5, 0, 2, 1, 3, 1, 1, 0.25])
 LOGIT_WEIGHT = torch.linspace(0, 2, 27).reshape(9, 3)
 WEIGHTS = [0.5, 2.0, 3.0]
@@ -29,17 +26,17 @@ MISSING = dict(taxonomy='taco10', ann_file='no/train.json', scheme='hard', scale
 
 both_losses = pytest.mark.parametrize('name', ['WeightedCrossEntropyLoss', 'WeightedFocalLoss'])
 both_activations = pytest.mark.parametrize('use_sigmoid', [False, True])
-every_dtype = pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+NO_MEAN = {'reduction_override': 'none'}
 
 
 def build(name='WeightedCrossEntropyLoss', **options):
     return MODELS.build(dict(type=name, **options))
 
 
-def make_logits(use_sigmoid, dtype=torch.float64):
+def make_logits(use_sigmoid):
     generator = torch.Generator().manual_seed(0)
     shape = (len(LABELS), 3 if use_sigmoid else 4)
-    return torch.randn(shape, dtype=torch.float64, generator=generator).mul(3).to(dtype)
+    return torch.randn(shape, dtype=torch.float64, generator=generator).mul(3)
 
 
 def assert_same(loss, other, logits):
@@ -53,75 +50,33 @@ def assert_same(loss, other, logits):
         torch.testing.assert_close(ours, theirs, check_dtype=False)
 
 
-@every_dtype
 @both_activations
 @pytest.mark.parametrize('weight', [None, ROW_WEIGHT])
-@pytest.mark.parametrize(
-    'options',
-    [{}, {'avg_factor': 2.5}, {'avg_factor': torch.tensor(0.0)}, {'reduction_override': 'none'}],
-)
-@pytest.mark.parametrize('focal', [False, True], ids=['cross-entropy', 'focal-0'])
-def test_equals_mmdets_cross_entropy(dtype, use_sigmoid, weight, options, focal):
+@pytest.mark.parametrize('options', [{'avg_factor': torch.tensor(0.0)}, NO_MEAN, {}])
+@pytest.mark.parametrize('name', [None, 'WeightedFocalLoss'], ids=['cross-entropy', 'focal-0'])
+def test_equals_mmdets_cross_entropy(use_sigmoid, weight, options, name):
     arguments = dict(use_sigmoid=use_sigmoid, loss_weight=2.0)
-    ours = build(**arguments)
-    if focal:
-        ours = build('WeightedFocalLoss', gamma=0, class_weights=[1, 1, 1], **arguments)
+    focal = dict(name=name, gamma=0, class_weights=[1, 1, 1]) if name else {}
+    ours = build(**focal, **arguments)
     theirs, labels = CrossEntropyLoss(**arguments), LABELS.clone()
     labels[3] = -100  # ignored
     assert_same(
         lambda x: ours(x, labels, weight, **options),
         lambda x: theirs(x, labels, weight, **options),
-        make_logits(use_sigmoid, dtype),
+        make_logits(use_sigmoid),
     )
 
 
-@every_dtype
-@pytest.mark.parametrize(
-    'target', [LABELS, (SOFT > 0).long(), SOFT], ids=['index', '1-hot', 'soft']
-)
-@pytest.mark.parametrize('weight', [None, ROW_WEIGHT, LOGIT_WEIGHT, LOGIT_WEIGHT.flatten()])
-@pytest.mark.parametrize('options', [{}, {'avg_factor': 2.5}, {'reduction_override': 'sum'}])
-def test_equals_mmdets_focal_loss(dtype, target, weight, options):
-    ours = build('WeightedFocalLoss', use_sigmoid=True, alpha=0.25, loss_weight=3.0)
-    theirs = FocalLoss(loss_weight=3.0)
-    assert_same(
-        lambda x: ours(x, target, weight, **options),
-        lambda x: theirs(x, target, weight, **options),
-        make_logits(True, dtype),
-    )
-
-
-@every_dtype
-@pytest.mark.parametrize('gamma', [0, 0.5, 1, 2, 3.3])
-@pytest.mark.parametrize('reduction', ['none', 'sum'])
-def test_equals_mmcvs_focal_loss(monkeypatch, dtype, gamma, reduction):
-    # Compiled mmcv has it for GPUs only.
-    monkeypatch.setattr(focal_loss, 'ext_module', build_extension())
-    ours = build('WeightedFocalLoss', use_sigmoid=True, gamma=gamma, alpha=0.3, reduction=reduction)
-    assert_same(
-        lambda x: ours(x, LABELS),
-        lambda x: focal_loss.sigmoid_focal_loss(x, LABELS, gamma, 0.3, None, reduction),
-        make_logits(True, dtype),
-    )
-
-
-@pytest.mark.parametrize('weight', [None, ROW_WEIGHT.double()])
+@pytest.mark.parametrize('weight', [None, ROW_WEIGHT])
 def test_average_by_weight_is_pytorchs_for_softmax(weight):
-    loss = build(
-        use_sigmoid=False, class_weights=WEIGHTS, background_weight=0.25, avg_by_weight=True
+    options = {'class_weights': WEIGHTS, 'background_weight': 0.25}
+    loss = build(use_sigmoid=False, avg_by_weight=True, **options)
+    rows = torch.tensor([*WEIGHTS, 0.25])[LABELS].double() * (1 if weight is None else weight)
+    assert_same(
+        lambda x: loss(x, LABELS, weight, avg_factor=123.0),
+        lambda x: (F.cross_entropy(x, LABELS, reduction='none') * rows).sum() / rows.sum(),
+        make_logits(False),
     )
-    table = torch.tensor([*WEIGHTS, 0.25]).double()
-    kept = torch.ones(9).double() if weight is None else weight
-
-    def expected(x):
-        return (F.cross_entropy(x, LABELS, table, reduction='none') * kept).sum() / (
-            table[LABELS] * kept
-        ).sum()
-
-    logits = make_logits(False)
-    assert_same(lambda x: loss(x, LABELS, weight, avg_factor=123.0), expected, logits)
-    if weight is None:
-        torch.testing.assert_close(loss(logits, LABELS), F.cross_entropy(logits, LABELS, table))
 
 
 @both_losses
@@ -144,6 +99,9 @@ def test_average_by_weight(name, use_sigmoid):
     torch.testing.assert_close(elements.sum(), total)
     nothing = torch.full_like(LABELS, -1)
     assert average(1)(logits, nothing) == 0
+    if use_sigmoid:
+        with pytest.raises(InputError, match='one weight for each sample, not each logit'):
+            average(1)(logits, LABELS, LOGIT_WEIGHT)
 
 
 # One process imports, and forks before anything has run in it.
@@ -189,9 +147,7 @@ def test_average_by_weight_over_two_processes(tmp_path):
 @pytest.mark.parametrize(
     ('name', 'options', 'message'),
     [
-        ('WeightedFocalLoss', {'background_weight': -1}, 'background_weight must be .*>= 0, .* -1'),
         ('WeightedFocalLoss', {'gamma': -1}, 'gamma must be .*>= 0, but is -1'),
-        ('WeightedFocalLoss', {'alpha': 2}, r'alpha must be in \[0, 1\], but is 2'),
         ('WeightedFocalLoss', {'alpha': 0.3, 'class_weights': [1]}, 'alpha and class_weights both'),
         ('WeightedFocalLoss', {'alpha': 0.3, 'class_weights': MISSING}, 'alpha and class_weights'),
         ('WeightedCrossEntropyLoss', {'label_smoothing': 1.0}, r'label_smoothing .* \[0, 1\)'),
@@ -210,16 +166,13 @@ def test_what_does_not_fit_is_refused_when_built(name, options, message):
 
 
 @both_losses
-def test_use_sigmoid_has_no_default(name):
-    with pytest.raises(TypeError, match='use_sigmoid'):
-        build(name)
-
-
-@both_losses
 def test_class_weights_are_no_part_of_checkpoints_but_move(name):
     loss = build(name, use_sigmoid=True, class_weights=WEIGHTS)
     assert loss.state_dict() == {}
     loss.load_state_dict(build(name, use_sigmoid=True).state_dict())
+    assert loss.class_weights.tolist() == WEIGHTS
+    assert 'class_weights=[0.5, 2.0, 3.0]' in str(loss)
+    copy.deepcopy(loss).class_weights.zero_()
     assert loss.class_weights.tolist() == WEIGHTS
     assert loss.to(torch.float64).class_weights.dtype == torch.float64
     assert loss.to('meta').class_weights.device.type == 'meta'
@@ -240,17 +193,13 @@ def test_a_missing_annotation_file_matters_only_to_training(name):
 def test_classes_of_the_data_set_are_compared():
     named = build(use_sigmoid=True, class_weights=BY_NAME)
     named.check_classes(list(TACO10))
-    with pytest.raises(InputError, match=r"for the classes \['Can', .* the data set has \['Lit"):
-        named.check_classes(['Litter'])
-    with pytest.raises(InputError, match='give both one taxonomy'):
+    with pytest.raises(InputError, match=r"\['Can', .* the data set has .* give both one taxonomy"):
         named.check_classes(TACO10[::-1])
     listed = build(use_sigmoid=True, class_weights=WEIGHTS)
     listed.check_classes('abc')
-    with pytest.raises(InputError, match='one weight for each of the 2 classes, .* but holds 3'):
-        listed.check_classes('ab')
-    with pytest.raises(InputError, match='one weight for each of the 4 classes, .* but holds 3'):
-        listed.get_cls_channels(4)
-    build(use_sigmoid=True).check_classes('ab')
+    for refuses, classes in ((listed.check_classes, 'abcd'), (listed.get_cls_channels, 4)):
+        with pytest.raises(InputError, match='one weight for each of the 4 .* but holds 3'):
+            refuses(classes)
 
 
 @both_losses
@@ -281,38 +230,24 @@ def test_accuracy(name):
 
 @pytest.mark.parametrize('suffix', ['py', 'json', 'yml'])
 def test_config_survives_a_dump(tmp_path, suffix):
-    counted = tmp_path / 'train.json'
-    categories = [{'id': n, 'name': name} for n, name in enumerate(TACO10)]
-    box = {'bbox': [1, 1, 9, 9], 'area': 81, 'iscrowd': 0}
-    counted.write_text(
-        json.dumps({
-            'images': [{'id': 1, 'file_name': 'a.jpg', 'width': 40, 'height': 30}],
-            'annotations': [{'id': 1, 'image_id': 1, 'category_id': 2, **box}],
-            'categories': categories,
-        })
-    )  # fmt: skip
-    by_file = MISSING | {'ann_file': str(counted), 'scheme': 'inverse_density'}
     losses = [
         dict(type='WeightedFocalLoss', use_sigmoid=True, class_weights=weights)
-        for weights in (BY_NAME, by_file)
+        for weights in (BY_NAME, MISSING)
     ]
     Config(dict(losses=losses)).dump(tmp_path / f'config.{suffix}')
-    again = Config.fromfile(tmp_path / f'config.{suffix}')
-    assert again.losses[1].class_weights.scale is None
-    named, read = (MODELS.build(loss) for loss in again.losses)
-    by_name = dict(zip(TACO10, named.class_weights.tolist(), strict=True))
+    again = Config.fromfile(tmp_path / f'config.{suffix}').losses
+    assert again[1].class_weights == MISSING
+    by_name = dict(zip(TACO10, MODELS.build(again[0]).class_weights.tolist(), strict=True))
     assert by_name == dict.fromkeys(TACO10, 1.0) | BY_NAME['weights']
-    assert read.class_weights.tolist() == [1, 1, 0.5, *[1] * 7]
 
 
-@both_losses
-def test_copies_are_independent(name):
-    loss = build(name, use_sigmoid=False, class_weights=WEIGHTS)
-    loss.get_cls_channels(3)
-    twin = copy.deepcopy(loss)
-    logits = make_logits(False)
-    assert twin(logits, LABELS) == loss(logits, LABELS)
-    assert twin.get_activation(logits).shape == (9, 4)
-    twin.class_weights.zero_()
-    assert loss.class_weights.tolist() == WEIGHTS
-    assert 'class_weights=[0.5, 2.0, 3.0]' in str(loss)
+def test_weights_are_counted_from_a_file(tmp_path):
+    coco = {
+        'images': [{'id': 1, 'file_name': 'a.jpg', 'width': 40, 'height': 30}],
+        'annotations': [{'id': 1, 'image_id': 1, 'category_id': 2, 'bbox': [1, 1, 9, 9]}],
+        'categories': [{'id': n, 'name': name} for n, name in enumerate(TACO10)],
+    }
+    (tmp_path / 'train.json').write_text(json.dumps(coco))
+    given = MISSING | {'ann_file': str(tmp_path / 'train.json'), 'scheme': 'inverse_density'}
+    loss = build(use_sigmoid=True, class_weights=given)
+    assert loss.class_weights.tolist() == [1, 1, 0.5, *[1] * 7]

@@ -21,7 +21,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 import taco_plugin.plugin  # noqa: F401
-from taco_plugin.config import put_on_taco
+from taco_plugin.config import use_taco
 from taco_plugin.engine import ClassCheckHook
 from taco_plugin.errors import InputError
 from taco_plugin.taxonomies import load_taxonomy
@@ -92,7 +92,7 @@ def shrink(node: object) -> None:
 def small_model(base: str) -> Config:
     """A stock detector on detectwaste7, made small."""
     config = get_config(f'mmdet::{base}.py')
-    put_on_taco(config, taxonomy='detectwaste7')
+    use_taco(config, taxonomy='detectwaste7')
     model = config.model
     shrink(model)
     if model.type == 'YOLOX':
@@ -185,11 +185,9 @@ def test_a_training_step(name, use_sigmoid, loss):
         total(losses).backward()
         grads = [p.grad for p in model.parameters() if p.grad is not None]
         assert all(torch.isfinite(grad).all() for grad in grads), labels
-    modules = parts(model, place.head, place.classifier)
-    for module in modules:
-        assert sum(p.grad.abs().sum() for p in module.parameters()) > 0
     shares = [float(value) for key, value in losses.items() if key.endswith('acc')]
-    assert len(shares) == (len(modules) if place.base.count('rcnn') else 0)
+    stages = len(parts(model, place.head, place.classifier))
+    assert len(shares) == (stages if 'rcnn' in place.base else 0)
     assert all(0 <= share <= 100 for share in shares)
 
 
@@ -289,17 +287,11 @@ def test_a_step_in_bfloat16(name, use_sigmoid, loss):
     torch.testing.assert_close(total(losses, place.key), exact, rtol=0.1, atol=0)
 
 
-def test_yolox_needs_sigmoid():
-    model = build(PLACES['yolox'], {'type': ENTROPY, 'use_sigmoid': False, **SUM})
-    with pytest.raises(ValueError, match='target must hold class indices'):
-        step(model)
-
-
 def test_class_weights_follow_the_taxonomy():
     heads = [{'loss_cls': {'class_weights': {'taxonomy': 'x', 'weights': {}}}} for _ in range(3)]
     config = Config({'model': {'roi_head': {'bbox_head': heads}}})
     for taxonomy in ('taco28', 'taco10'):
-        put_on_taco(config, taxonomy=taxonomy)
+        use_taco(config, taxonomy=taxonomy)
         for head in config.model.roi_head.bbox_head:
             assert head.loss_cls.class_weights == {'taxonomy': taxonomy, 'weights': {}}
 

@@ -8,7 +8,7 @@ from torch.autograd import gradcheck
 
 import taco_plugin.plugin  # noqa: F401
 from taco_plugin.errors import InputError
-from taco_plugin.models.losses import sigmoid, weighted_cross_entropy, weighted_focal_loss
+from taco_plugin.models.losses import focal_loss, weighted_cross_entropy, weighted_focal_loss
 
 LABELS = torch.tensor([0, 2, 3, 1, 3, 2, 0, 1, 3])  # of 3 classes: 3 is background
 BACKGROUND = torch.full_like(LABELS, 3)
@@ -17,9 +17,8 @@ ROW_WEIGHT = torch.tensor([1, 0.5, 0, 2, 1, 3, 1, 1, 0.25])
 LOGIT_WEIGHT = torch.linspace(0, 2, 27).reshape(9, 3)
 SOFT = IS_CLASS * torch.linspace(1, 0.1, 9)[:, None]
 CLASS_WEIGHTS = torch.tensor([0.5, 2.0, 3.0])
-GAMMAS = [0, 0.5, 1, 2, 3.3]
+GAMMAS = [0, 0.5, 2]
 FINE = {'rtol': 1e-12, 'atol': 1e-12}
-
 
 every_dtype = pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
 every_gamma = pytest.mark.parametrize('gamma', GAMMAS)
@@ -62,31 +61,26 @@ def assert_same(loss, other, logits, **tolerance):
         torch.testing.assert_close(ours, theirs, check_dtype=False, **tolerance)
 
 
-@every_dtype
-@every_reduction
-@pytest.mark.parametrize('smoothing', [0.0, 0.1])
-def test_softmax_equals_pytorch(dtype, reduction, smoothing):
-    options = dict(reduction=reduction, label_smoothing=smoothing)
-    assert_same(
-        lambda x: weighted_cross_entropy(x, LABELS, class_weights=torch.ones(3), **options),
-        lambda x: F.cross_entropy(x, LABELS, **options),
-        make_logits(False, dtype),
-    )
+@every_case
+@pytest.mark.parametrize('reduction', ['none', 'sum'])
+def test_gradients(loss, target, reduction):
+    focused = {'gamma': 2} if loss.func is weighted_focal_loss else {}
+    loss = partial(loss, class_weights=CLASS_WEIGHTS, reduction=reduction, **focused)
+    assert gradcheck(lambda x: loss(x, target), logits_for(loss).requires_grad_())
 
 
-@every_dtype
 @every_reduction
 @pytest.mark.parametrize('loss', [weighted_cross_entropy, partial(weighted_focal_loss, gamma=0)])
-@pytest.mark.parametrize('target', [LABELS, IS_CLASS, SOFT], ids=['index', 'one-hot', 'soft'])
-@pytest.mark.parametrize('weight', [None, ROW_WEIGHT, LOGIT_WEIGHT, LOGIT_WEIGHT.flatten()])
-def test_sigmoid_equals_pytorch(dtype, reduction, loss, target, weight):
-    probabilities = (IS_CLASS if target.dim() == 1 else target).to(dtype)
-    factor = None if weight is None else weight.reshape(len(LABELS), -1).to(dtype)
+@pytest.mark.parametrize('target', [LABELS, SOFT], ids=['index', 'soft'])
+@pytest.mark.parametrize('weight', [None, ROW_WEIGHT, LOGIT_WEIGHT.flatten()])
+def test_sigmoid_equals_pytorch(reduction, loss, target, weight):
+    probabilities = (IS_CLASS if target.dim() == 1 else target).double()
+    factor = None if weight is None else weight.reshape(len(LABELS), -1).double()
     options = dict(use_sigmoid=True, class_weights=torch.ones(3), reduction=reduction)
     assert_same(
         lambda x: loss(x, target, weight, **options),
         lambda x: F.binary_cross_entropy_with_logits(x, probabilities, factor, reduction=reduction),
-        make_logits(True, dtype),
+        make_logits(True),
     )
 
 
@@ -146,26 +140,6 @@ def test_by_hand(loss, of_class_0, of_background):
     assert values.tolist() == pytest.approx([3 * of_class_0, 0.5 * of_background], rel=1e-12)
 
 
-@every_loss
-@every_reduction
-@pytest.mark.parametrize('label', [0, 1, 2, 3])
-def test_a_weight_scales_the_rows_of_its_class_alone(loss, reduction, label):
-    weights = [0.5, 2.0, 0.7, 1.2]
-
-    def with_weights(values):
-        options = dict(class_weights=torch.tensor(values[:3]), background_weight=values[3])
-        return differentiate(
-            lambda x: loss(x, LABELS, ROW_WEIGHT, reduction=reduction, **options), logits_for(loss)
-        )[1]
-
-    before = with_weights(weights)
-    weights[label] *= 4  # exact
-    after, rows = with_weights(weights), label == LABELS
-    assert torch.equal(after[~rows], before[~rows])
-    torch.testing.assert_close(after[rows], before[rows] * 4, **FINE)
-    assert before[rows & (ROW_WEIGHT > 0)].abs().min() > 0
-
-
 @pytest.mark.parametrize('loss', [weighted_cross_entropy, weighted_focal_loss])
 def test_soft_targets_weigh_the_mean_of_their_classes(loss):
     target = torch.cat([SOFT, torch.tensor([[0.6, 0.2, 0], [0, 1, 1]])])
@@ -195,11 +169,11 @@ def test_negative_labels_are_ignored(loss, reduction, ignored):
 
 
 @every_gamma
-@pytest.mark.parametrize('alpha', [None, 0, 0.25, 1])
+@pytest.mark.parametrize('alpha', [None, 0.25])
 @pytest.mark.parametrize('weight', [None, ROW_WEIGHT])
-@pytest.mark.parametrize('chunk', [1, 7, 2**17])
+@pytest.mark.parametrize('chunk', [7, 2**17])
 def test_sum_in_one_pass_equals_the_sum_of_elements(monkeypatch, gamma, alpha, weight, chunk):
-    monkeypatch.setattr(sigmoid, 'CHUNK_ELEMENTS', chunk)
+    monkeypatch.setattr(focal_loss, 'CHUNK_ELEMENTS', chunk)
     options = dict(gamma=gamma, alpha=alpha, background_weight=0.5)
     options['class_weights'] = CLASS_WEIGHTS if alpha is None else None
     labels = torch.where(torch.arange(9) == 3, -1, LABELS)
@@ -213,25 +187,17 @@ def test_sum_in_one_pass_equals_the_sum_of_elements(monkeypatch, gamma, alpha, w
 
 
 @every_case
-@pytest.mark.parametrize('reduction', ['none', 'sum'])
-def test_gradients(loss, target, reduction):
-    logits = logits_for(loss).requires_grad_()
-    for gamma in GAMMAS if loss.func is weighted_focal_loss else [None]:
-        options = {} if gamma is None else {'gamma': gamma}
-        options.update(class_weights=CLASS_WEIGHTS, reduction=reduction)
-        assert gradcheck(lambda x: loss(x, target, **options), logits)  # noqa: B023
-
-
-@every_case
 @every_reduction
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32])
 @pytest.mark.parametrize('autocast', [False, True])
-def test_half_precision_is_computed_in_float32(loss, target, reduction, dtype, autocast):
+def test_half_precision_is_computed_in_float32_whatever_the_strides_are(
+    loss, target, reduction, dtype, autocast
+):
     options = dict(class_weights=CLASS_WEIGHTS / 3, reduction=reduction)
 
     def mixed(x):
         with torch.autocast('cpu', dtype=torch.bfloat16, enabled=autocast):
-            return loss(x, target, **options)
+            return loss(x.t().contiguous().t(), target, **options)
 
     logits = logits_for(loss, dtype)
     half, slope = differentiate(mixed, logits)
@@ -257,7 +223,7 @@ def test_extreme_logits(dtype, gamma, reduction, use_sigmoid):
 
 @every_case
 @pytest.mark.parametrize(
-    ('reduction', 'avg_factor'), [('none', None), ('sum', None), ('mean', None), ('mean', 0.0)]
+    ('reduction', 'avg_factor'), [('none', None), ('mean', None), ('mean', 0.0)]
 )
 def test_empty_batch(loss, target, reduction, avg_factor):
     options = dict(class_weights=CLASS_WEIGHTS, reduction=reduction, avg_factor=avg_factor)
@@ -272,21 +238,10 @@ def test_empty_batch(loss, target, reduction, avg_factor):
 @pytest.mark.parametrize('weight', [None, torch.zeros(9)])
 def test_weights_of_zero_give_zero(loss, weight):
     options = dict(class_weights=torch.zeros(3), background_weight=0) if weight is None else {}
-    value, gradient = differentiate(
+    results = differentiate(
         lambda x: loss(x, LABELS, weight, avg_factor=0.0, **options), logits_for(loss)
     )
-    assert value == 0
-    assert not gradient.any()
-
-
-@every_case
-@every_reduction
-def test_logits_need_not_be_contiguous(loss, target, reduction):
-    assert_same(
-        lambda x: loss(x.t().contiguous().t(), target, reduction=reduction),
-        lambda x: loss(x, target, reduction=reduction),
-        logits_for(loss),
-    )
+    assert not any(result.any() for result in results)
 
 
 SOFTMAX, FOCAL = LOSSES['softmax-ce'], LOSSES['sigmoid-focal']
@@ -295,27 +250,17 @@ SOFTMAX, FOCAL = LOSSES['softmax-ce'], LOSSES['sigmoid-focal']
 @pytest.mark.parametrize(
     ('loss', 'options', 'message'),
     [
-        (SOFTMAX, {'class_weights': torch.ones(4)}, 'each of the 3 classes, .* but holds 4'),
         (FOCAL, {'class_weights': torch.ones(2)}, 'each of the 3 classes, .* but holds 2'),
         (SOFTMAX, {'target': LABELS[:5]}, r'target N rows, but they are \(9, 4\) and \(5,\)'),
         (FOCAL, {'target': SOFT[:, :2]}, r'for each logit, but has the shape \(9, 2\)'),
         (SOFTMAX, {'target': torch.ones(9, 4)}, r'class indices, .* but has the shape \(9, 4\)'),
         (SOFTMAX, {'weight': LOGIT_WEIGHT}, r'weight must have the shape \(9,\) .* \(9, 3\)'),
-        (SOFTMAX, {'weight': torch.ones(9, 1)}, r'\(9,\) .* but has \(9, 1\)'),
         (FOCAL, {'weight': torch.ones(5)}, r'\(9,\) or \(9, 3\), but has \(5,\)'),
-        (FOCAL, {'gamma': -0.1}, r'gamma must be .*>= 0, but is -0\.1'),
-        (FOCAL, {'gamma': float('nan')}, 'gamma must be finite'),
         (FOCAL, {'background_weight': -1}, 'background_weight must be .*>= 0, but is -1'),
         (FOCAL, {'class_weights': -torch.ones(3)}, r'class_weights must be >= 0, but are \[-1'),
         (FOCAL, {'alpha': 1.1}, r'alpha must be in \[0, 1\], but is 1\.1'),
-        (FOCAL, {'alpha': -0.1}, r'alpha must be in \[0, 1\], but is -0\.1'),
         (FOCAL, {'alpha': 0.2, 'class_weights': torch.ones(3)}, 'alpha and class_weights both'),
-        (SOFTMAX, {'label_smoothing': 1}, r'label_smoothing must be in \[0, 1\), but is 1'),
-        (SOFTMAX, {'label_smoothing': -0.1}, r'label_smoothing must be in \[0, 1\)'),
-        (SOFTMAX, {'reduction': 'max'}, "reduction must be one of .* but is 'max'"),
-        (FOCAL, {'reduction': 'max'}, "reduction must be one of .* but is 'max'"),
         (SOFTMAX, {'reduction': 'sum', 'avg_factor': 2.0}, 'avg_factor cannot be used with'),
-        (FOCAL, {'reduction': 'sum', 'avg_factor': 2.0}, 'avg_factor cannot be used with'),
     ],
 )
 def test_what_does_not_fit_is_refused(loss, options, message):

@@ -1,17 +1,5 @@
-"""Loss functions, which need nothing of MMDetection, and the registered losses around them.
+"""Loss functions, which need no MMDetection; ``weighted_losses`` registers losses around them."""
 
-The registered ones are imported by :mod:`taco_plugin.plugin`, not here.
-"""
+from .functional import weighted_cross_entropy, weighted_focal_loss
 
-from .class_weights import SCALES, SCHEMES, ClassWeights, read_class_weights, weigh_classes
-from .weighted import weighted_cross_entropy, weighted_focal_loss
-
-__all__ = [
-    'SCALES',
-    'SCHEMES',
-    'ClassWeights',
-    'read_class_weights',
-    'weigh_classes',
-    'weighted_cross_entropy',
-    'weighted_focal_loss',
-]
+__all__ = ['weighted_cross_entropy', 'weighted_focal_loss']

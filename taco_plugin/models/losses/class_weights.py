@@ -3,9 +3,8 @@
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...coco import class_statistics, inverse_density, load_for_taxonomy
 from ...errors import InputError
@@ -15,14 +14,8 @@ SCALES = ('sum', 'mean', 'boxes', None)
 """What weights are scaled to: sum 1, mean 1 over the classes, mean 1 over the boxes, or nothing."""
 
 
-@dataclass(frozen=True)
-class ClassWeights:
-    """Weights in the order of the labels.
-
-    Args:
-        weights: One for each class, finite and >= 0.
-        classes: Names of the classes, or None if they were not given.
-    """
+class ClassWeights(NamedTuple):
+    """Weights in the order of the labels, finite and >= 0, and the classes, if they were named."""
 
     weights: tuple[float, ...]
     classes: tuple[str, ...] | None = None
@@ -37,29 +30,20 @@ def effective_number(counts: Sequence[int], beta: float = 0.999) -> list[float]:
     """``(1 - beta) / (1 - beta**n)``, the inverse of the effective number of boxes.
 
     Eq. 2 of `Class-Balanced Loss <https://arxiv.org/abs/1901.05555>`_. A class without boxes, for
-    which that is infinite, weighs as much as one with a single box: 1.
-
-    Args:
-        counts: Boxes of each class.
-        beta: In [0, 1); 0 weighs all classes alike, 1 would be the inverse frequency.
+    which that is infinite, weighs as much as one with a single box: 1. ``beta`` is in [0, 1).
     """
-    if not 0 <= beta < 1:
-        raise InputError(f'beta must be in [0, 1), but is {beta}')
+    check_below_one('beta', beta)
     return [(1 - beta) / (1 - beta ** max(count, 1)) for count in counts]
 
 
 def hard(counts: Sequence[int], frequent: int = 2, frequent_weight: float = 0.5) -> list[float]:
-    """1 for every class but the most frequent ones.
+    """1 for every class but the most frequent ones, which get ``frequent_weight``, >= 0.
 
-    Args:
-        counts: Boxes of each class; of equally frequent classes, the first counts as more so.
-        frequent: How many classes get ``frequent_weight``.
-        frequent_weight: What they get, >= 0.
+    Of equally frequent classes, the first counts as more so.
     """
     if frequent not in range(len(counts) + 1):
         raise InputError(f'frequent must be in 0..{len(counts)}, but is {frequent}')
-    if not 0 <= frequent_weight < math.inf:
-        raise InputError(f'frequent_weight must be finite and >= 0, but is {frequent_weight}')
+    check_not_negative('frequent_weight', frequent_weight)
     order = sorted(range(len(counts)), key=lambda label: -counts[label])
     weights = dict.fromkeys(order[:frequent], float(frequent_weight))
     return [weights.get(label, 1.0) for label in range(len(counts))]
@@ -74,20 +58,15 @@ SCHEMES: dict[str, Callable[..., list[float]]] = {
 
 
 def weigh_classes(
-    counts: Sequence[int],
-    scheme: str,
-    scale: str | None,
-    **options: float,
+    counts: Sequence[int], scheme: str, scale: str | None, **options: float
 ) -> tuple[float, ...]:
     """Weights of classes by how frequent they are.
 
     Args:
         counts: Number of boxes of each class.
         scheme: A key of :data:`SCHEMES`.
-        scale: One of :data:`SCALES`. ``'boxes'`` keeps the size of the loss, whatever the scheme:
-            the weights of all boxes have the mean 1.
-        options: ``beta`` of ``effective_number``; ``frequent`` and ``frequent_weight`` of
-            ``hard``.
+        scale: One of :data:`SCALES`. ``'boxes'`` keeps the size of the loss, whatever the scheme.
+        options: Of the scheme's function.
 
     Raises:
         InputError: If there is no such scheme, scale or option, or nothing to scale by.
@@ -98,29 +77,24 @@ def weigh_classes(
     if scheme not in list(SCHEMES):
         raise InputError(f'no scheme {scheme!r} of class weights; there are {", ".join(SCHEMES)}')
     allowed = list(inspect.signature(SCHEMES[scheme]).parameters)[1:]
-    unknown = [name for name in options if name not in allowed]
-    if unknown:
+    if unknown := [name for name in options if name not in allowed]:
         raise InputError(
             f'{scheme} has no option {", ".join(unknown)}; it has {", ".join(allowed) or "none"}'
         )
     for name, value in options.items():
         if not isinstance(value, Real):
             raise InputError(f'{name} must be a number, but is {value!r}')
-    return _scale(SCHEMES[scheme](counts, **options), counts, scale)
-
-
-def _scale(weights: Sequence[float], counts: Sequence[int], scale: str | None) -> tuple[float, ...]:
     if scale not in SCALES:
         raise InputError(f'no scale {scale!r} of class weights; there are {SCALES}')
-    if scale == 'boxes':
-        weighed = sum(weight * count for weight, count in zip(weights, counts, strict=True))
-        total, target = weighed, sum(counts)
-    else:
-        total, target = sum(weights), len(weights) if scale == 'mean' else 1
-    if scale is not None and total == 0:
+    weights = SCHEMES[scheme](counts, **options)
+    if scale is None:
+        return tuple(weights)
+    boxes = counts if scale == 'boxes' else [1] * len(counts)
+    total = sum(weight * number for weight, number in zip(weights, boxes, strict=True))
+    if total == 0:
         raise InputError(f'the class weights cannot be scaled by {scale!r}: their total is 0')
-    factor = 1 if scale is None else target / total
-    return tuple(weight * factor for weight in weights)
+    target = {'sum': 1, 'mean': len(counts), 'boxes': sum(counts)}[scale]
+    return tuple(weight * (target / total) for weight in weights)
 
 
 def read_class_weights(given: Sequence[float] | Mapping[str, Any]) -> ClassWeights:
@@ -143,31 +117,26 @@ def read_class_weights(given: Sequence[float] | Mapping[str, Any]) -> ClassWeigh
     """
     if not isinstance(given, Mapping):
         return ClassWeights(_checked(given))
-    form = {'taxonomy', 'weights'} if 'weights' in given else {'taxonomy', 'ann_file', 'scheme'}
-    missing = sorted((form if 'weights' in given else form | {'scale'}) - set(given))
-    if missing:
+    form = {'weights'} if 'weights' in given else {'ann_file', 'scheme', 'scale'}
+    if missing := sorted((form | {'taxonomy'}) - set(given)):
         raise InputError(f'class_weights lacks {", ".join(missing)}: {dict(given)}')
-    classes = load_taxonomy(given['taxonomy']).classes
-    options = {key: value for key, value in given.items() if key not in form}
-    if 'weights' in given:
-        if options:
-            raise InputError(f'class_weights with weights has no {", ".join(options)}')
-        return ClassWeights(_by_name(given['weights'], classes), classes)
-    coco, _ = load_for_taxonomy(given['ann_file'], load_taxonomy(given['taxonomy']))
-    counts = [statistics.boxes for statistics in class_statistics(coco).classes]
-    return ClassWeights(_checked(weigh_classes(counts, given['scheme'], **options)), classes)
-
-
-def _by_name(weights: Mapping[str, float], classes: tuple[str, ...]) -> tuple[float, ...]:
+    options = dict(given)
+    taxonomy = load_taxonomy(options.pop('taxonomy'))
+    if 'weights' not in given:
+        coco, _ = load_for_taxonomy(options.pop('ann_file'), taxonomy)
+        counts = [statistics.boxes for statistics in class_statistics(coco).classes]
+        return ClassWeights(weigh_classes(counts, **options), taxonomy.classes)
+    weights, classes = options.pop('weights'), taxonomy.classes
+    if options:
+        raise InputError(f'class_weights with weights has no {", ".join(options)}')
     if not isinstance(weights, Mapping):
         raise InputError(f'weights of a taxonomy must map names to numbers, but are {weights!r}')
-    unknown = [name for name in weights if name not in classes]
-    if unknown:
+    if unknown := [name for name in weights if name not in classes]:
         raise InputError(
             f'class_weights names {", ".join(map(repr, unknown))}; the classes are '
             f'{", ".join(map(repr, classes))}'
         )
-    return _checked([weights.get(name, 1) for name in classes])
+    return ClassWeights(_checked([weights.get(name, 1) for name in classes]), classes)
 
 
 def _checked(weights: Sequence[float]) -> tuple[float, ...]:
@@ -178,3 +147,24 @@ def _checked(weights: Sequence[float]) -> tuple[float, ...]:
         if not is_number or not 0 <= weight < math.inf:
             raise InputError(f'class_weights must be finite numbers >= 0, but has {weight!r}')
     return tuple(map(float, weights))
+
+
+def check_not_negative(name: str, value: float) -> None:
+    """Raises an InputError unless an argument is finite and >= 0."""
+    if not 0 <= value < math.inf:
+        raise InputError(f'{name} must be finite and >= 0, but is {value}')
+
+
+def check_below_one(name: str, value: float) -> None:
+    """Raises an InputError unless an argument is in [0, 1)."""
+    if not 0 <= value < 1:
+        raise InputError(f'{name} must be in [0, 1), but is {value}')
+
+
+def check_number(number: int, num_classes: int) -> None:
+    """Raises an InputError unless there is one weight for each class."""
+    if number != num_classes:
+        raise InputError(
+            f'class_weights must hold one weight for each of the {num_classes} classes, '
+            f'without background, but holds {number}'
+        )

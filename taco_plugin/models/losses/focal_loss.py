@@ -1,4 +1,4 @@
-"""Sigmoid focal loss: its formula, and its sum for class indices in one pass over the logits."""
+"""Softmax and sigmoid focal loss as formulas; a ``gamma`` of 0 makes either cross-entropy."""
 
 from typing import Any
 
@@ -10,19 +10,49 @@ from torch.autograd.function import once_differentiable
 CHUNK_ELEMENTS = 2**17
 """Logits that a CPU works on at a time: small enough for its cache, large enough for threads."""
 
-SOFTPLUS_THRESHOLD = 50.0
-"""Above it, softplus(x) is x; exact in float64."""
+
+def softmax_focal_loss(
+    pred: Tensor,
+    target: Tensor,
+    gamma: float = 2.0,
+    *,
+    alpha: float | None = None,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Softmax focal loss of each sample.
+
+    ``-(1 - p[t])**gamma * log(p[t])``, eq. 4 of `Focal Loss <https://arxiv.org/abs/1708.02002>`_,
+    times ``alpha`` for objects and ``1 - alpha`` for background, which is the last channel.
+
+    Args:
+        pred: Logits, shape (N, K), float32 or float64.
+        target: Class indices, int64, shape (N,). The loss of a negative one means nothing.
+        gamma: Focusing exponent, >= 0.
+        alpha: Balance of objects and background, in [0, 1].
+        label_smoothing: In [0, 1): this much of the target is spread evenly over the channels.
+
+    Returns:
+        Loss in nats, shape (N,).
+    """
+    loss = F.cross_entropy(
+        pred, target.clamp(min=0), reduction='none', label_smoothing=label_smoothing
+    )
+    if gamma:
+        loss = _focus(loss, -torch.expm1(-loss), gamma)
+    if alpha is not None:
+        is_background = target == pred.size(1) - 1
+        loss = loss * torch.full_like(loss, alpha).masked_fill(is_background, 1 - alpha)
+    return loss
 
 
 def sigmoid_focal_loss(
-    pred: Tensor, target: Tensor, gamma: float = 2.0, alpha: float | None = None
+    pred: Tensor, target: Tensor, gamma: float = 2.0, *, alpha: float | None = None
 ) -> Tensor:
     """Sigmoid focal loss of each logit.
 
     ``(1 - p_t)**gamma * -log(p_t)`` with ``p_t = t * p + (1 - t) * (1 - p)``, eq. 4 of
     `Focal Loss <https://arxiv.org/abs/1708.02002>`_, times ``alpha`` for t = 1 and ``1 - alpha``
-    for t = 0; for t in between as torchvision and mmcv continue it. ``gamma=0`` is binary
-    cross-entropy.
+    for t = 0; for t in between as torchvision and mmcv continue it.
 
     Args:
         pred: Logits, any shape, float32 or float64.
@@ -36,19 +66,23 @@ def sigmoid_focal_loss(
     loss = F.binary_cross_entropy_with_logits(pred, target, reduction='none')
     if gamma:
         p = pred.sigmoid()
-        wrong = p + target - 2 * p * target
-        # At exactly 0 the derivative of a power below 1 is infinite.
-        loss = loss * wrong.clamp(min=torch.finfo(pred.dtype).tiny) ** gamma
+        loss = _focus(loss, p + target - 2 * p * target, gamma)
     if alpha is not None:
         loss = loss * (alpha * target + (1 - alpha) * (1 - target))
     return loss
 
 
-class SigmoidFocalSum(torch.autograd.Function):
-    """Weighted sum of :func:`sigmoid_focal_loss` for class indices.
+def _focus(loss: Tensor, wrong: Tensor, gamma: float) -> Tensor:
+    # At exactly 0 the derivative of a power below 1 is infinite.
+    return loss * wrong.clamp(min=torch.finfo(loss.dtype).tiny) ** gamma
 
-    Loss and gradient come from one pass over the logits, in chunks that stay in the cache. Every
-    logit is first taken for background, then the few of the objects' classes are put right.
+
+class SigmoidFocalSum(torch.autograd.Function):
+    """Weighted sum of :func:`sigmoid_focal_loss` for class indices, a scalar.
+
+    Loss and gradient come from one pass over the logits, shape (N, C), in chunks that stay in the
+    cache. Every logit is first taken for background, then the few of the objects' classes are put
+    right. A class index outside of [0, C) is background; each sample has one weight.
     """
 
     @staticmethod
@@ -60,16 +94,7 @@ class SigmoidFocalSum(torch.autograd.Function):
         gamma: float,
         alpha: float | None,
     ) -> Tensor:
-        """Sum of the weighted losses, a scalar.
-
-        Args:
-            ctx: Keeps the gradient.
-            pred: Logits, shape (N, C).
-            target: Class indices, int64, shape (N,); one outside of [0, C) is background.
-            weight: Of each row, shape (N,), float32 or float64.
-            gamma: See :func:`sigmoid_focal_loss`.
-            alpha: See :func:`sigmoid_focal_loss`.
-        """
+        """Sums the losses, and keeps the gradient."""
         positive, negative = (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
         gradient = torch.empty(pred.shape, dtype=weight.dtype, device=pred.device)
         total = weight.new_zeros(())
@@ -80,14 +105,14 @@ class SigmoidFocalSum(torch.autograd.Function):
             loss = _background_loss(pred[part].to(weight.dtype), gamma, out=gradient[part])
             total += (loss.sum(1) * weight[part]).sum() * negative
             gradient[part] *= (weight[part] * negative)[:, None]
-        rows = ((target >= 0) & (target < pred.size(1))).nonzero().squeeze(1)
-        labels, weight = target[rows], weight[rows]
-        logits = pred[rows, labels].to(weight.dtype)
+        objects = ((target >= 0) & (target < pred.size(1))).nonzero().squeeze(1)
+        labels, weight = target[objects], weight[objects]
+        logits = pred[objects, labels].to(weight.dtype)
         slope = torch.empty_like(logits)
         as_background = _background_loss(logits, gamma, out=slope)
         as_object = _background_loss(-logits, gamma, out=slope)
         total += ((as_object * positive - as_background * negative) * weight).sum()
-        gradient[rows, labels] = slope * weight * -positive
+        gradient[objects, labels] = slope * weight * -positive
         ctx.save_for_backward(gradient)
         ctx.dtype = pred.dtype
         return total
@@ -106,7 +131,7 @@ def _background_loss(logits: Tensor, gamma: float, out: Tensor) -> Tensor:
     The derivative is ``p**gamma * (p - gamma * (1 - p) * log(1 - p))``, appendix B of `Focal Loss
     <https://arxiv.org/abs/1708.02002>`_. An object's logit x has the loss of background's -x.
     """
-    loss = F.softplus(logits, threshold=SOFTPLUS_THRESHOLD)
+    loss = F.softplus(logits, threshold=50)  # above it, softplus(x) is x, even in float64
     p = logits.sigmoid()
     if not gamma:
         out.copy_(p)
