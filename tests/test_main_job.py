@@ -52,8 +52,8 @@ def on_small_taco(small_taco, tmp_path, run_tool):
         config = tmp_path / f'{leaf}_taco10.py'
         config.write_text(
             f"_base_ = '{CONFIGS / leaf}.py'\n"
-            'from taco_plugin.config import put_on_taco\n'
-            "put_on_taco(_base_, taxonomy='taco10')\n"
+            'from taco_plugin.config import use_taco\n'
+            "use_taco(_base_, taxonomy='taco10')\n"
         )
         options = [*SHORT, *SMALL[leaf], *options]
         env = {'TACO_DATA_ROOT': f'{small_taco}/', **env}
@@ -79,11 +79,11 @@ def test_every_detector_trains_and_tests(leaf, on_small_taco, tmp_path):
     (figures,) = (path.parent for path in (tmp_path / 'test').glob('*/figures/test'))
     assert (figures / 'test' / 'confusion_matrix.png').stat().st_size > 10_000
     (record,) = tmp_path.glob('*/evaluations/val_1.json')
-    assert read_record(record)['figures']['bbox']['coco']['mAP'] == pytest.approx(
+    assert read_record(record).metrics['bbox'].coco['mAP'] == pytest.approx(
         scores_of(tmp_path)['coco/bbox_mAP']
     )
     scores = json.loads(next((tmp_path / 'test').glob('*/*.json')).read_text())
-    assert 'coco/Plastic bag + wrapper_precision' in scores
+    assert 'coco/bbox_Plastic bag + wrapper_AP' in scores
     assert -1 <= scores['coco/bbox_mAP_50'] <= 1
 
 

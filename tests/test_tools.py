@@ -1,6 +1,7 @@
 """The commands: their help, and what they say to bad input."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -100,16 +101,13 @@ def test_another_taxonomy_than_the_files_is_refused(run_tool, small_taco, tmp_pa
     assert 'Pop tab' in error
 
 
-def test_a_truncated_photograph_is_named_by_a_worker_too(run_tool, tmp_path):
-    run_tool('dataset_converters/make_sample.py', '--out', tmp_path, '--images', 16)
-    prepare = ('dataset_converters/prepare_taco.py', tmp_path / 'annotations.json')
-    options = ('--images', tmp_path, '--taxonomy', 'taco10', '--out', tmp_path)
-    assert run_tool(*prepare, *options, '--test-fraction', 0.25).returncode == 0
-    for photograph in tmp_path.glob('batch_*/*.jpg'):
-        photograph.write_bytes(photograph.read_bytes()[:3000])
+def test_a_missing_photograph_is_named_by_a_worker_too(run_tool, small_taco, tmp_path):
+    root = shutil.copytree(small_taco, tmp_path / 'taco')
+    for photograph in root.glob('batch_*/*.jpg'):
+        photograph.unlink()
     workers = ('train_dataloader.num_workers=1',)
-    error = one_line(train(run_tool, tmp_path, tmp_path / 'run', options=workers))
-    assert error.endswith('.jpg: the image is cut short; fetch it again')
+    error = one_line(train(run_tool, root, tmp_path / 'run', options=workers))
+    assert '.jpg: no such image; is data_root right' in error
 
 
 class RunsCode:

@@ -1,15 +1,17 @@
 """What happens around training and testing."""
 
-from .hooks import (
-    ClassCheckHook,
-    EvaluationReportHook,
-    TacoEarlyStoppingHook,
-    TacoVisualizationHook,
-)
+from .hooks.class_check_hook import ClassCheckHook
+from .hooks.evaluation_report_hook import EvaluationReportHook
+from .hooks.run_summary_hook import RunSummaryHook
+from .hooks.taco_early_stopping_hook import TacoEarlyStoppingHook
+from .hooks.taco_visualization_hook import TacoVisualizationHook
+from .taco_log_processor import TacoLogProcessor
 
 __all__ = [
     'ClassCheckHook',
     'EvaluationReportHook',
+    'RunSummaryHook',
     'TacoEarlyStoppingHook',
+    'TacoLogProcessor',
     'TacoVisualizationHook',
 ]

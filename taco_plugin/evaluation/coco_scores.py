@@ -1,8 +1,7 @@
 """COCO's precision and recall, as faster-coco-eval computes them."""
 
 import math
-import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,7 +24,7 @@ _GEOMETRY = {'bbox': 'bbox', 'segm': 'segmentation'}
 
 @dataclass(frozen=True, eq=False)
 class CocoScores:
-    """Figures of K classes, in [0, 1], and -1 where a class has no ground truth of the size.
+    """Scores of K classes, in [0, 1], and -1 where a class has no ground truth of the size.
 
     Args:
         precision: At COCO's 101 points of recall, shape (T, 101, K, A, M).
@@ -47,13 +46,18 @@ class CocoScores:
         return self.precision.shape[2]
 
     def ap(
-        self, iou: Iterable[float], top: int, size: str = 'all', label: int | None = None
+        self,
+        iou: Iterable[float],
+        max_detections: int,
+        size: str = 'all',
+        *,
+        label: int | None = None,
     ) -> float:
         """Average precision.
 
         Args:
             iou: Thresholds to average over.
-            top: How many detections of an image and class count.
+            max_detections: How many detections of an image and class count.
             size: Which true boxes count.
             label: Position of the only class that counts; all by default.
 
@@ -61,22 +65,28 @@ class CocoScores:
             Mean over what counts; -1 if none of it has ground truth.
 
         Raises:
-            ValueError: If a threshold, ``top`` or ``size`` was not evaluated.
+            ValueError: If a threshold, ``max_detections`` or ``size`` was not evaluated.
         """
-        return self._mean(self.precision, iou, top, size, label)
+        rows = [self.iou_thresholds.index(threshold) for threshold in iou]
+        return self._mean(self.precision[rows], max_detections, size, label=label)
 
     def ar(
-        self, iou: Iterable[float], top: int, size: str = 'all', label: int | None = None
+        self,
+        iou: Iterable[float],
+        max_detections: int,
+        size: str = 'all',
+        *,
+        label: int | None = None,
     ) -> float:
         """Average recall; see :meth:`ap`."""
-        return self._mean(self.recall, iou, top, size, label)
+        rows = [self.iou_thresholds.index(threshold) for threshold in iou]
+        return self._mean(self.recall[rows], max_detections, size, label=label)
 
     def _mean(
-        self, figures: np.ndarray, iou: Iterable[float], top: int, size: str, label: int | None
+        self, scores: np.ndarray, max_detections: int, size: str, *, label: int | None
     ) -> float:
-        rows = [self.iou_thresholds.index(threshold) for threshold in iou]
-        figures = figures[rows][..., self.sizes.index(size), self.max_detections.index(top)]
-        counted = figures if label is None else figures[..., label]
+        scores = scores[..., self.sizes.index(size), self.max_detections.index(max_detections)]
+        counted = scores if label is None else scores[..., label]
         counted = counted[counted > -1]
         return float(counted.mean()) if counted.size else -1.0
 
@@ -85,6 +95,7 @@ def score_results(
     truth: Coco,
     results: Sequence[Mapping[str, Any]],
     iou_type: IouType,
+    *,
     iou_thresholds: Iterable[float],
     max_detections: Iterable[int],
     area_factors: Mapping[int, float] | None = None,
@@ -94,10 +105,9 @@ def score_results(
     Classes are in the ascending order of the category ids.
 
     Args:
-        truth: COCO file; every annotation needs ``area`` in square pixels, ``bbox`` or, for
+        truth: COCO file; every annotation needs ``area`` in square pixels, and ``bbox`` or, for
             ``segm``, ``segmentation``. Without ``iscrowd`` it is no crowd.
-        results: COCO results: ``image_id``, ``category_id``, ``score`` and ``bbox`` (xywh,
-            absolute pixels) or, for ``segm``, ``segmentation`` (RLE); may be empty.
+        results: COCO results of boxes or, for ``segm``, of masks as RLE.
         iou_type: Whether boxes or masks are compared.
         iou_thresholds: Each in (0, 1].
         max_detections: Numbers of detections of an image and class that count.
@@ -109,16 +119,23 @@ def score_results(
         network's input, for the highest of ``max_detections``; None without.
 
     Raises:
-        InputError: If an annotation or a result lacks a number, has one that is not finite, or
-            is of an image or a category that ``truth`` lacks.
+        InputError: If an annotation lacks ``area`` or what is compared, a score is not finite, or
+            one of either is of an image that ``truth`` lacks.
     """
+    geometry = _GEOMETRY[iou_type]
+    _check(truth, results, geometry)
+    true_areas = [row['area'] for row in truth['annotations']]
+    if iou_type == 'bbox':
+        areas = [row['bbox'][2] * row['bbox'][3] for row in results]
+    else:
+        areas = mask.area([row[geometry] for row in results]).tolist() if results else []
     evaluator = COCOeval_faster(
-        _index(truth, _copy_truth(truth, iou_type)),
-        _index(truth, _copy_results(truth, results, iou_type)),
+        _index(truth, truth['annotations'], true_areas, geometry=geometry),
+        _index(truth, results, areas, geometry=geometry),
         iou_type,
     )
-    iou_thresholds, tops = sorted(set(iou_thresholds)), sorted(set(max_detections))
-    scores = _evaluate(evaluator, iou_thresholds, tops, _EVERY_SIZE)
+    thresholds, limits = sorted(set(iou_thresholds)), sorted(set(max_detections))
+    scores = _evaluate(evaluator, thresholds, limits, sizes=_EVERY_SIZE)
     if area_factors is None:
         return scores, None
     for coco in (evaluator.cocoGt, evaluator.cocoDt):
@@ -127,105 +144,70 @@ def score_results(
     rescaled = COCOeval_faster(evaluator.cocoGt, evaluator.cocoDt, iou_type)
     # Overlaps do not depend on the scale, and their order not on the size.
     rescaled.computeIoU = lambda image, category: evaluator.ious[image, category]
-    return scores, _evaluate(rescaled, iou_thresholds, tops[-1:], SIZES)
+    return scores, _evaluate(rescaled, thresholds, limits[-1:], sizes=SIZES)
 
 
 def _evaluate(
     evaluator: COCOeval_faster,
     iou_thresholds: Sequence[float],
-    tops: Sequence[int],
+    max_detections: Sequence[int],
+    *,
     sizes: Mapping[str, tuple[float, float]],
 ) -> CocoScores:
     evaluator.params.iouThrs = np.array(iou_thresholds)
-    evaluator.params.maxDets = list(tops)
+    evaluator.params.maxDets = list(max_detections)
     evaluator.params.areaRng = [[float(least), float(most)] for least, most in sizes.values()]
     evaluator.params.areaRngLbl = list(sizes)
     evaluator.evaluate()
     evaluator.accumulate()
-    arrays = evaluator.eval['precision'], evaluator.eval['recall']
-    return CocoScores(*arrays, tuple(iou_thresholds), tuple(sizes), tuple(tops))
+    return CocoScores(
+        precision=evaluator.eval['precision'],
+        recall=evaluator.eval['recall'],
+        iou_thresholds=tuple(iou_thresholds),
+        sizes=tuple(sizes),
+        max_detections=tuple(max_detections),
+    )
 
 
-def _copy_truth(truth: Coco, iou_type: IouType) -> list[dict]:
-    """Annotations with what is scored; numbered anew, for 0 means "no match" to the library."""
-    geometry = _GEOMETRY[iou_type]
-    annotations = truth['annotations']
-    _check(truth, annotations, 'annotation', ('area', geometry))
-    return [
+def _index(
+    truth: Coco, rows: Sequence[Mapping[str, Any]], areas: Sequence[float], *, geometry: str
+) -> COCO:
+    """What ``loadRes`` makes of them, without a polygon for each box.
+
+    They are numbered anew, for 0 means "no match" to the library.
+    """
+    annotations = [
         {
             'id': number,
             'image_id': row['image_id'],
             'category_id': row['category_id'],
             'iscrowd': row.get('iscrowd', 0),
-            'area': row['area'],
-            geometry: row[geometry],
-        }
-        for number, row in enumerate(annotations, start=1)
-    ]
-
-
-def _copy_results(
-    truth: Coco, results: Sequence[Mapping[str, Any]], iou_type: IouType
-) -> list[dict]:
-    """What ``loadRes`` makes of them, without a polygon for each box; may be empty."""
-    geometry = _GEOMETRY[iou_type]
-    _check(truth, results, 'result', ('score', geometry))
-    if iou_type == 'bbox':
-        areas = [row['bbox'][2] * row['bbox'][3] for row in results]
-    else:
-        areas = mask.area([row[geometry] for row in results]).tolist() if results else []
-    return [
-        {
-            'id': number,
-            'image_id': row['image_id'],
-            'category_id': row['category_id'],
-            'score': row['score'],
+            'score': row.get('score'),
             'area': area,
             geometry: row[geometry],
         }
-        for number, (row, area) in enumerate(zip(results, areas, strict=True), start=1)
+        for number, (row, area) in enumerate(zip(rows, areas, strict=True), start=1)
     ]
-
-
-def _index(truth: Coco, annotations: list[dict]) -> COCO:
     sections = {section: truth[section] for section in ('images', 'categories')}
     return COCO({**sections, 'annotations': annotations})
 
 
-def _check(
-    truth: Coco, rows: Sequence[Mapping[str, Any]], kind: str, fields: Sequence[str]
-) -> None:
-    """The library takes what is missing for 0, and a box that is no number for a wrong one."""
-    for field, section in (('image_id', 'images'), ('category_id', 'categories')):
-        known = {entry['id'] for entry in truth[section]}
+def _check(truth: Coco, results: Sequence[Mapping[str, Any]], geometry: str) -> None:
+    """The library takes what is missing for 0, and leaves out what is of another image."""
+    for number, row in enumerate(truth['annotations']):
+        area = row.get('area')
+        if not isinstance(area, int | float) or not math.isfinite(area):
+            raise InputError(f'area must be a finite number, but annotation {number} has {area}')
+        if not row.get(geometry):
+            raise InputError(f'{geometry} must not be empty, but annotation {number} has none')
+    for number, row in enumerate(results):
+        if not math.isfinite(row['score']):
+            raise InputError(f'score must be finite, but result {number} has {row["score"]}')
+    known = {image['id'] for image in truth['images']}
+    for kind, rows in (('annotation', truth['annotations']), ('result', results)):
         for number, row in enumerate(rows):
-            if row.get(field) not in known:
-                found = f'the {field} {row[field]}' if field in row else f'no {field}'
+            if row['image_id'] not in known:
                 raise InputError(
-                    f'{kind} {number} (from 0) has {found}, which none of the {len(known)} '
-                    f'{section} of the ground truth has'
+                    f'image_id must be of the {len(known)} images of the truth, but {kind} '
+                    f'{number} (from 0) has {row["image_id"]}'
                 )
-    for field in fields:
-        is_valid, allowed = _RULES[field]
-        for number, row in enumerate(rows):
-            if not is_valid(row.get(field)):
-                raise InputError(
-                    f'{field} must be {allowed}, but {kind} {number} (from 0) has '
-                    f'{reprlib.repr(row.get(field))}'
-                )
-
-
-def _is_number(value: Any) -> bool:  # noqa: ANN401
-    return value is not None and math.isfinite(value)
-
-
-def _is_box(value: Any) -> bool:  # noqa: ANN401
-    return value is not None and len(value) == 4 and all(map(math.isfinite, value))
-
-
-_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    'area': (_is_number, 'a finite number'),
-    'score': (_is_number, 'a finite number'),
-    'bbox': (_is_box, 'four finite numbers'),
-    'segmentation': (bool, 'polygons or an RLE'),
-}

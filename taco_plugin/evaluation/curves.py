@@ -1,12 +1,12 @@
-"""Precision, recall and F1 of each class, over recall and over the confidence threshold."""
+"""Precision, recall and F1 of each class over confidence, and which are taken for which."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
-from .matching import Matches
+from ..boxes import Boxes
+from .matching import Matches, match_by_iou
 
 RECALLS = np.linspace(0, 1, 101)
 """Recalls at which COCO reads the precision."""
@@ -15,9 +15,30 @@ THRESHOLDS = np.linspace(0, 1, 1001)
 """Confidence thresholds of the curves."""
 
 
+@dataclass(frozen=True)
+class MeanCurves:
+    """Means over the classes with ground truth, at IoU 0.50, in [0, 1].
+
+    Args:
+        recall: The 101 of :data:`RECALLS`.
+        precision: At each recall.
+        threshold: 101 confidence thresholds.
+        f1: At each threshold.
+        best_threshold: Of all of :data:`THRESHOLDS`.
+        best_f1: At that.
+    """
+
+    recall: tuple[float, ...]
+    precision: tuple[float, ...]
+    threshold: tuple[float, ...]
+    f1: tuple[float, ...]
+    best_threshold: float
+    best_f1: float
+
+
 @dataclass(frozen=True, eq=False)
 class ScoreCurves:
-    """Figures of K classes, in [0, 1], if only detections from some confidence on count.
+    """Metrics of K classes, in [0, 1], if only detections from some confidence on count.
 
     A class without ground truth is NaN throughout and left out of the means, which are NaN if
     there is no other.
@@ -36,17 +57,17 @@ class ScoreCurves:
 
     @property
     def mean_precision(self) -> np.ndarray:
-        """Mean of the classes' precision, shape (T,)."""
+        """Mean of the classes, shape (T,)."""
         return _mean_of_classes(self.precision)
 
     @property
     def mean_recall(self) -> np.ndarray:
-        """Mean of the classes' recall, shape (T,)."""
+        """Mean of the classes, shape (T,)."""
         return _mean_of_classes(self.recall)
 
     @property
     def mean_f1(self) -> np.ndarray:
-        """Mean of the classes' F1, shape (T,)."""
+        """Mean of the classes, shape (T,)."""
         return _mean_of_classes(self.f1)
 
 
@@ -56,15 +77,9 @@ def precision_recall(matches: Matches, num_classes: int) -> np.ndarray:
     At each recall it is the highest precision among the confidence thresholds that reach it, 0 if
     none does.
 
-    Args:
-        matches: As :func:`match` returns them.
-        num_classes: K.
-
     Returns:
-        In [0, 1], NaN for a class without ground truth, shape (K, 101).
-
-    Raises:
-        InputError: If a label is not in [0, K).
+        In [0, 1], NaN for a class without ground truth, shape (K, 101). Its mean over the recalls
+        is COCO's AP at the IoU threshold of the matches.
     """
     precision = np.full((num_classes, len(RECALLS)), np.nan)
     for label, total, _, correct in _classes(matches, num_classes):
@@ -75,18 +90,6 @@ def precision_recall(matches: Matches, num_classes: int) -> np.ndarray:
     return precision
 
 
-def average_precision(precision: np.ndarray) -> np.ndarray:
-    """COCO's AP of each class at the IoU threshold of the matches.
-
-    Args:
-        precision: As :func:`precision_recall` returns it, shape (K, 101).
-
-    Returns:
-        In [0, 1], NaN for a class without ground truth, shape (K,).
-    """
-    return precision.mean(axis=1)
-
-
 def score_curves(
     matches: Matches, num_classes: int, thresholds: np.ndarray = THRESHOLDS
 ) -> ScoreCurves:
@@ -95,16 +98,10 @@ def score_curves(
     Precision without detections, 0/0, is 1: scikit-learn's and ultralytics' curves end there too.
 
     Args:
-        matches: As :func:`match` returns them.
+        matches: Of all classes.
         num_classes: K.
         thresholds: Confidence thresholds, in any order, shape (T,).
-
-    Raises:
-        InputError: If a label is not in [0, K), or ``thresholds`` is not one row of numbers.
     """
-    thresholds = np.asarray(thresholds, dtype=np.float64)
-    if thresholds.ndim != 1 or not np.isfinite(thresholds).all():
-        raise InputError(f'thresholds must be one row of finite numbers, but are {thresholds}')
     precision, recall, f1 = np.full((3, num_classes, len(thresholds)), np.nan)
     for label, total, score, correct in _classes(matches, num_classes):
         count = len(score) - np.searchsorted(score[::-1], thresholds)
@@ -118,14 +115,8 @@ def score_curves(
 def best_f1(curves: ScoreCurves) -> tuple[float, float]:
     """The confidence threshold with the highest mean F1, and that F1.
 
-    Of several, the first; both are NaN without any ground truth. The curve is not smoothed first,
-    as ultralytics does.
-
-    Raises:
-        InputError: If the curves have no threshold.
+    Of several, the first; both are NaN without any ground truth.
     """
-    if not len(curves.thresholds):
-        raise InputError('thresholds must not be empty')
     mean = curves.mean_f1
     if np.isnan(mean).all():
         return np.nan, np.nan
@@ -133,11 +124,91 @@ def best_f1(curves: ScoreCurves) -> tuple[float, float]:
     return float(curves.thresholds[best]), float(mean[best])
 
 
+def mean_curves(curves: ScoreCurves, precision: np.ndarray) -> MeanCurves | None:
+    """Means over the classes, of :func:`score_curves` and :func:`precision_recall`.
+
+    None without ground truth.
+    """
+    threshold, f1 = best_f1(curves)
+    if np.isnan(f1):
+        return None
+    return MeanCurves(
+        recall=_rounded(RECALLS),
+        precision=_rounded(np.nanmean(precision, axis=0)),
+        threshold=_rounded(curves.thresholds[::10]),
+        f1=_rounded(curves.mean_f1[::10]),
+        best_threshold=threshold,
+        best_f1=f1,
+    )
+
+
+def _rounded(column: np.ndarray) -> tuple[float, ...]:
+    return tuple(column.round(5).tolist())
+
+
+def confusion_matrix(
+    truth: Boxes, detections: Boxes, num_classes: int, *, score_threshold: float = 0.25
+) -> np.ndarray:
+    """Counts the true boxes of each class by the class that they were detected as.
+
+    Boxes are matched by :func:`~.matching.match_by_iou`, so that, unlike in COCO's rule, a
+    confident detection has no precedence over one that lies better. Only detections from
+    ``score_threshold`` on count.
+
+    Crowds are not counted, and neither is a detection without match that overlaps one enough.
+
+    Returns:
+        int64, shape (K + 1, K + 1): the true class by row, the predicted one by column. The last
+        column counts true boxes that were missed, the last row detections of nothing. A row sums
+        to the true boxes of its class, a column to the detections of its class that count.
+
+    >>> box = {'image_id': 7, 'category_id': 0, 'bbox': [0, 0, 10, 10]}
+    >>> truth = Boxes.from_coco({'annotations': [box]}, {0: 0})
+    >>> detections = Boxes.from_results([{**box, 'category_id': 1, 'score': 0.9}], {1: 1})
+    >>> confusion_matrix(truth, detections, num_classes=2)
+    array([[0, 1, 0],
+           [0, 0, 0],
+           [0, 0, 0]])
+    """
+    detections = detections[detections.score >= score_threshold]
+    partner, missed = match_by_iou(truth, detections)
+    true_class = np.append(truth.label, num_classes)[partner]  # -1 takes the last
+    counts = ~np.append(truth.crowd, False)[partner]
+    matrix = np.zeros((num_classes + 1, num_classes + 1), dtype=np.int64)
+    np.add.at(matrix, (true_class[counts], detections.label[counts]), 1)
+    np.add.at(matrix, (truth.label[missed], num_classes), 1)
+    return matrix
+
+
+def normalise(matrix: np.ndarray) -> np.ndarray:
+    """Divides each row by its sum: shares of the true boxes of each class.
+
+    Returns:
+        In [0, 1], NaN in a row that sums to 0, float64, the shape of ``matrix``.
+
+    >>> normalise(np.array([[3, 1], [0, 0]]))
+    array([[0.75, 0.25],
+           [ nan,  nan]])
+    """
+    total = matrix.sum(axis=1, keepdims=True)
+    nothing = np.full(matrix.shape, np.nan)
+    return np.divide(matrix, total, out=nothing, where=total > 0)
+
+
+def class_counts(
+    truth: Boxes, detections: Boxes, num_classes: int, *, score_threshold: float = 0.25
+) -> tuple[np.ndarray, np.ndarray]:
+    """Number of true boxes, without crowds, and of confident detections of each class."""
+    confident = detections.label[detections.score >= score_threshold]
+    true = np.bincount(truth.label[~truth.crowd], minlength=num_classes)
+    return true, np.bincount(confident, minlength=num_classes)
+
+
 def _classes(
     matches: Matches, num_classes: int
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """Label, number of true boxes, scores (descending) and correctness of each class with truth."""
-    totals = matches.true_boxes(num_classes)
+    totals = np.bincount(matches.truth_label, minlength=num_classes)
     counted = ~matches.ignored
     label, score, correct = (
         column[counted] for column in (matches.label, matches.score, matches.correct)
@@ -148,6 +219,6 @@ def _classes(
         yield number, int(totals[number]), score[rows], correct[rows]
 
 
-def _mean_of_classes(figures: np.ndarray) -> np.ndarray:
-    counted = figures[~np.isnan(figures).any(axis=1)]
-    return counted.mean(axis=0) if len(counted) else np.full(figures.shape[1], np.nan)
+def _mean_of_classes(metrics: np.ndarray) -> np.ndarray:
+    counted = metrics[~np.isnan(metrics).any(axis=1)]
+    return counted.mean(axis=0) if len(counted) else np.full(metrics.shape[1], np.nan)

@@ -1,14 +1,18 @@
-"""What is wrong with each wrong detection, and which images have most errors."""
+"""What is wrong with each detection, and in which images most is wrong."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from ..boxes import Boxes
-from .matching import match, overlapping_pairs
+from .matching import match, match_by_iou, overlapping_pairs
 
-KINDS = ('duplicate', 'confused', 'badly located', 'confused, badly located', 'background')
-"""Kinds of wrong detections; :func:`confident_errors` has their rules."""
+ErrorKind = Literal['duplicate', 'classification', 'localization', 'both', 'background']
+"""Errors of detections, by TIDE's names; :func:`find_errors` has their rules."""
+
+ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 
 _LEAST_OVERLAP = 0.1
 """IoU below which two boxes have nothing to do with each other; TIDE's."""
@@ -19,147 +23,128 @@ class DetectionErrors:
     """The wrong detections, most confident first, and the missed boxes, largest first.
 
     Args:
-        found: Row of each wrong detection in the detections given, int64, shape (E,).
-        kind: What is wrong with it, one of :data:`KINDS`, str, shape (E,).
-        truth: Row of the true box that its kind is about, -1 for background, int64, shape (E,).
+        detection: Row of each wrong detection in the detections given, int64, shape (E,).
+        kind: Its error, one of :data:`ERROR_KINDS`, str, shape (E,).
+        truth: Row of the true box that the error is about, -1 for background, int64, shape (E,).
         iou: Its IoU with that box, 0 for background, float64, shape (E,).
         missed: Rows of the true boxes that no detection is correct for, int64, shape (M,).
     """
 
-    found: np.ndarray
+    detection: np.ndarray
     kind: np.ndarray
     truth: np.ndarray
     iou: np.ndarray
     missed: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class ImageErrors:
-    """Counts of each image that has boxes, from the worst image to the best.
-
-    The worst has most errors, that is missed, confused and background together; among equals it
-    has the lower F1, then the lower id.
-
-    Args:
-        image: Id, int64, shape (I,).
-        correct: Correct detections, int64, shape (I,).
-        missed: True boxes without a correct detection, int64, shape (I,).
-        confused: Detections of the kind 'confused', int64, shape (I,).
-        background: All other wrong detections, int64, shape (I,).
-        f1: 2 correct / (2 correct + errors), 1 if there is nothing to find and nothing is found,
-            float64, shape (I,).
-    """
-
-    image: np.ndarray
-    correct: np.ndarray
-    missed: np.ndarray
-    confused: np.ndarray
-    background: np.ndarray
-    f1: np.ndarray
-
-    @property
-    def errors(self) -> np.ndarray:
-        """Number of errors of each image, int64, shape (I,)."""
-        return self.missed + self.confused + self.background
-
-
-def confident_errors(
-    truth: Boxes, found: Boxes, score_threshold: float = 0.25, iou_threshold: float = 0.5
-) -> DetectionErrors:
+def find_errors(truth: Boxes, detections: Boxes, score_threshold: float = 0.25) -> DetectionErrors:
     """Finds what is wrong with each wrong detection.
 
-    Detections are right or wrong by COCO's rule, see :func:`match`. A wrong one is of the first of
-    these kinds that fits, and of several true boxes that fit, the one it overlaps most counts:
+    Detections are right or wrong by COCO's rule, see :func:`match`. A wrong one has the first of
+    these errors that fits, and of several true boxes that fit, the one it overlaps most counts:
 
-    - duplicate: IoU >= ``iou_threshold`` with a box of its class, which another detection found
-    - confused: IoU >= ``iou_threshold`` with a box of another class, whether that is found or not
-    - badly located: 0.1 <= IoU < ``iou_threshold`` with a box of its class
-    - confused, badly located: the same with a box of another class
+    - duplicate: IoU >= 0.5 with a box of its class that another detection matches
+    - classification: IoU >= 0.5 with a box of another class, matched or not
+    - localization: 0.1 <= IoU < 0.5 with a box of its class
+    - both: 0.1 <= IoU < 0.5 with a box of another class
     - background: no IoU >= 0.1 with any box
 
-    These are the kinds of `TIDE <https://arxiv.org/abs/2008.08115>`_, which however calls a box
-    missed only if no confused or badly located detection is about it, and whose code tests for bad
-    location first: 'bottle' right on a can would be a badly located bottle if one touches the can.
+    These are the errors of `TIDE <https://arxiv.org/abs/2008.08115>`_, which however calls a box
+    missed only if no classification or localization error is about it, and whose code tests for
+    localization first: 'bottle' right on a can would be a localization error if one touches the
+    can.
 
     Crowds are never missed, and detections that match one are neither right nor wrong. Equals go
-    by the order in which boxes are given.
-
-    Args:
-        truth: Ground truth.
-        found: Detections.
-        score_threshold: Least confidence of a detection that counts.
-        iou_threshold: In (0, 1].
-
-    Raises:
-        InputError: If ``iou_threshold`` is out of range.
+    by the order in which boxes are given. Detections of less than ``score_threshold`` do not count.
 
     >>> box = {'image_id': 7, 'category_id': 0, 'bbox': [0, 0, 10, 10]}
     >>> truth = Boxes.from_coco({'annotations': [box]}, {0: 0})
-    >>> found = Boxes.from_results([{**box, 'category_id': 1, 'score': 0.9}], {1: 1})
-    >>> errors = confident_errors(truth, found)
+    >>> detections = Boxes.from_results([{**box, 'category_id': 1, 'score': 0.9}], {1: 1})
+    >>> errors = find_errors(truth, detections)
     >>> errors.kind.tolist(), errors.truth, errors.missed
-    (['confused'], array([0]), array([0]))
+    (['classification'], array([0]), array([0]))
     """
-    counted = np.flatnonzero(found.score >= score_threshold)
-    matches = match(truth, found[counted], iou_threshold, max_per_image=max(len(counted), 1))
-    wrong = np.sort(counted[matches.found[matches.truth < 0]])
-    wrong = wrong[np.argsort(-found.score[wrong], kind='stable')]
-    kind, partner, iou = _explain(truth, found[wrong], iou_threshold)
-    is_found = truth.crowd.copy()
-    is_found[matches.truth[matches.correct]] = True
-    missed = np.flatnonzero(~is_found)
+    counted = np.flatnonzero(detections.score >= score_threshold)
+    limit = max(len(counted), 1)
+    matches = match(truth, detections[counted], max_per_image=limit)
+    wrong = np.sort(counted[matches.detection[matches.truth < 0]])
+    wrong = wrong[np.argsort(-detections.score[wrong], kind='stable')]
+    kind, partner, iou = _explain(truth, detections[wrong])
+    is_matched = truth.crowd.copy()
+    is_matched[matches.truth[matches.correct]] = True
+    missed = np.flatnonzero(~is_matched)
     area = np.prod(truth.xyxy[missed, 2:] - truth.xyxy[missed, :2], axis=1)
     missed = missed[np.argsort(-area, kind='stable')]
-    return DetectionErrors(wrong, np.array(KINDS)[kind], partner, iou, missed)
+    return DetectionErrors(wrong, np.array(ERROR_KINDS)[kind], partner, iou=iou, missed=missed)
 
 
-def image_errors(
-    truth: Boxes, found: Boxes, score_threshold: float = 0.25, iou_threshold: float = 0.5
-) -> ImageErrors:
-    """Counts what is right and wrong in each image; arguments as for :func:`confident_errors`.
-
-    Correct and missed detections add up to the true boxes that are no crowds. An object detected
-    as another class is two errors, a confused detection and a missed box, as it is for F1. An
-    image with neither true boxes nor detections that count is not in the result.
-
-    Raises:
-        InputError: If ``iou_threshold`` is out of range.
-    """
-    errors = confident_errors(truth, found, score_threshold, iou_threshold)
-    counted = found.image[found.score >= score_threshold]
-    image = np.unique(np.concatenate([truth.image, counted]))
-    confused = errors.kind == 'confused'
-    columns = (
-        truth.image[~truth.crowd],
-        truth.image[errors.missed],
-        found.image[errors.found[confused]],
-        found.image[errors.found[~confused]],
-    )
-    total, missed, confused, background = (
-        np.bincount(np.searchsorted(image, ids), minlength=len(image)) for ids in columns
-    )
-    correct = total - missed
-    wrong = missed + confused + background
-    f1 = np.where(wrong > 0, 2 * correct / np.maximum(2 * correct + wrong, 1), 1.0)
-    order = np.lexsort((image, f1, -wrong))
-    return ImageErrors(*(c[order] for c in (image, correct, missed, confused, background, f1)))
-
-
-def _explain(
-    truth: Boxes, wrong: Boxes, iou_threshold: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Kind, row of the true box, and IoU of each wrong detection."""
-    least = min(_LEAST_OVERLAP, iou_threshold)
-    rows, true_rows, iou = overlapping_pairs(truth, wrong, least, same_class=False)
-    fits = iou >= min(iou_threshold, 1 - 1e-10)  # as overlapping_pairs has it
-    other_class = wrong.label[rows] != truth.label[true_rows]
-    kinds = 2 * ~fits + other_class  # places in KINDS
+def _explain(truth: Boxes, wrong: Boxes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Place in ERROR_KINDS, row of the true box, and IoU of each wrong detection."""
+    rows, true_rows, iou = overlapping_pairs(truth, wrong, _LEAST_OVERLAP, same_class=False)
+    kinds = 2 * (iou < 0.5) + (wrong.label[rows] != truth.label[true_rows])
     order = np.lexsort((true_rows, -iou, kinds, rows))
     explained, first = np.unique(rows[order], return_index=True)
     best = order[first]
-    kind = np.full(len(wrong), KINDS.index('background'))
+    kind = np.full(len(wrong), ERROR_KINDS.index('background'))
     partner = np.full(len(wrong), -1)
     overlap = np.zeros(len(wrong))
     kind[explained], partner[explained] = kinds[best], true_rows[best]
     overlap[explained] = iou[best]
     return kind, partner, overlap
+
+
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """What is right and wrong when boxes are matched by :func:`~.matching.match_by_iou`.
+
+    A true box that was detected as another class is not missed, but its detection is wrong.
+    A detection that only matches a crowd is neither right nor wrong, and crowds are never missed.
+
+    Args:
+        right: Which detections match a true box of their class, bool, shape (N,).
+        wrong: Which detections match none, or one of another class, bool, shape (N,).
+        missed: Which true boxes no detection matches, bool, shape (M,).
+    """
+
+    right: np.ndarray
+    wrong: np.ndarray
+    missed: np.ndarray
+
+
+def judge_boxes(truth: Boxes, detections: Boxes) -> Verdicts:
+    """Judges all boxes; counted by class, this is :func:`~.curves.confusion_matrix`."""
+    partner, missed = match_by_iou(truth, detections)
+    crowd = np.append(truth.crowd, False)[partner]  # -1 takes the last
+    right = (np.append(truth.label, -1)[partner] == detections.label) & ~crowd
+    return Verdicts(right, ~right & ~crowd, missed)
+
+
+def choose_images(
+    truth: Boxes, runs: Sequence[Boxes], thresholds: Sequence[float], *, count: int
+) -> list[int]:
+    """Images on which runs differ most in their number of errors, missed and wrong boxes together.
+
+    Among equals, those with more errors of all runs together come first, then lower ids: of a
+    single run, the images with most errors. Images without any box that counts are not chosen.
+
+    Args:
+        truth: Ground truth of all images.
+        runs: Detections of each of one or more runs.
+        thresholds: Least confidence of a detection of each run that counts.
+        count: How many images are chosen at most.
+
+    Returns:
+        Image ids, at most ``count``.
+    """
+    counted = [run[run.score >= least] for run, least in zip(runs, thresholds, strict=True)]
+    images = np.unique(np.concatenate([truth.image, *(run.image for run in counted)]))
+    verdicts = [judge_boxes(truth, run) for run in counted]
+    faulty = [
+        np.concatenate([truth.image[verdict.missed], run.image[verdict.wrong]])
+        for run, verdict in zip(counted, verdicts, strict=True)
+    ]
+    errors = np.array(
+        [np.bincount(np.searchsorted(images, some), minlength=len(images)) for some in faulty]
+    )
+    order = np.lexsort((images, -errors.sum(axis=0), errors.min(axis=0) - errors.max(axis=0)))
+    return images[order[:count]].tolist()

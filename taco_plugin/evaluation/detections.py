@@ -1,40 +1,163 @@
-"""The boxes of an evaluation as a file, for whoever draws them later."""
+"""What a detector returned: as boxes, as COCO results, and as a file for whoever draws them."""
 
+import itertools
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..boxes import Boxes
+from ..coco import Coco, resize_mask
 from ..errors import InputError
 from ..files import write_file
+
+Prediction = Mapping[str, Any]
+"""Of one image, as ``CocoMetric`` keeps it: ``img_id``, ``bboxes`` (xyxy, absolute pixels, shape
+(N, 4)), ``labels`` and ``scores`` (shape (N,)), and where there are ``masks`` (RLEs),
+``mask_scores`` and ``scale_factor`` (of width and height)."""
+
+_COLUMNS = ('bboxes', 'labels', 'scores', 'mask_scores')
 
 _LARGEST = 1 << 30
 """Bytes that a file may unpack to."""
 
 
+def drop_not_finite(predictions: Sequence[Prediction]) -> tuple[list[Prediction], int]:
+    """Leaves out what a training that goes astray yields: boxes and scores that are not finite.
+
+    Returns:
+        The predictions, and how many detections were left out.
+    """
+    kept: list[Prediction] = []
+    dropped = 0
+    for row in predictions:
+        finite = np.isfinite(row['bboxes']).all(axis=1) & np.isfinite(row['scores'])
+        if not finite.all():
+            dropped += int((~finite).sum())
+            row = {**row, **{key: row[key][finite] for key in _COLUMNS if key in row}}
+            if 'masks' in row:
+                row['masks'] = list(itertools.compress(row['masks'], finite))
+        kept.append(row)
+    return kept, dropped
+
+
+def map_to_original(prediction: Prediction, image: Mapping[str, Any]) -> Prediction:
+    """Maps the detections in a scaled photograph to the original that it was made of.
+
+    ``scale_factor`` becomes that of the original, too.
+
+    Args:
+        prediction: In pixels of the scaled photograph.
+        image: Entry of a COCO file, see :func:`~taco_plugin.coco.shrink_images`.
+
+    >>> image = {'width': 40, 'height': 30, 'original_width': 80, 'original_height': 90}
+    >>> boxes = np.array([[1.0, 1.0, 2.0, 2.0]])
+    >>> map_to_original({'bboxes': boxes, 'scale_factor': (2.0, 2.0)}, image)
+    {'bboxes': array([[2., 3., 4., 6.]]), 'scale_factor': (1.0, 0.6666666666666666)}
+    """
+    size = image['original_width'], image['original_height']
+    across, down = size[0] / image['width'], size[1] / image['height']
+    boxes = prediction['bboxes'].astype(np.float64) * [across, down, across, down]
+    mapped: dict[str, Any] = {**prediction, 'bboxes': boxes}
+    if 'scale_factor' in prediction:
+        factors = prediction['scale_factor']
+        mapped['scale_factor'] = factors[0] / across, factors[1] / down
+    if 'masks' in prediction:
+        mapped['masks'] = [resize_mask(mask, size) for mask in prediction['masks']]
+    return mapped
+
+
+def collect_boxes(predictions: Sequence[Prediction]) -> Boxes:
+    """The boxes of all images; one that ends before it begins, and overlaps nothing, is emptied."""
+
+    def join(key: str, empty: np.ndarray) -> np.ndarray:
+        return np.concatenate([empty, *(row[key] for row in predictions if len(row['labels']))])
+
+    image = [np.full(len(row['labels']), row['img_id']) for row in predictions]
+    xyxy = join('bboxes', np.empty((0, 4)))
+    xyxy[:, 2:] = np.maximum(xyxy[:, 2:], xyxy[:, :2])
+    return Boxes(
+        image=np.concatenate([np.empty(0, dtype=np.int64), *image]),
+        label=join('labels', np.empty(0, dtype=np.int64)),
+        xyxy=xyxy,
+        score=join('scores', np.empty(0)),
+        crowd=np.zeros(len(xyxy), dtype=bool),
+    )
+
+
+def box_results(detections: Boxes, category_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """COCO results of boxes; ``category_ids`` has one for each label."""
+    xywh = detections.xyxy.copy()
+    xywh[:, 2:] -= xywh[:, :2]
+    columns = (detections.image, detections.label, xywh, detections.score)
+    return [
+        {'image_id': image, 'category_id': category_ids[label], 'bbox': box, 'score': score}
+        for image, label, box, score in zip(*(c.tolist() for c in columns), strict=True)
+    ]
+
+
+def mask_results(
+    predictions: Sequence[Prediction], category_ids: Sequence[int]
+) -> list[dict[str, Any]]:
+    """COCO results of masks; ``category_ids`` has one for each label.
+
+    Raises:
+        InputError: If an image has detections without masks.
+    """
+    results = []
+    for row in predictions:
+        image, labels = row['img_id'], row['labels'].tolist()
+        if labels and 'masks' not in row:
+            raise InputError(
+                f'metric "segm" needs masks, but the detections in image {image} have none'
+            )
+        scores = row.get('mask_scores', row['scores']).tolist()
+        results += [
+            {'image_id': image, 'category_id': category_ids[label], 'score': s, 'segmentation': rle}
+            for label, s, rle in zip(labels, scores, row.get('masks', []), strict=True)
+        ]
+    return results
+
+
+def input_area_factors(truth: Coco, predictions: Sequence[Prediction]) -> dict[int, float] | None:
+    """Image id -> what the areas in it are multiplied by when it is resized for the network.
+
+    None unless that is known for each image of ``truth``, a COCO file.
+    """
+    factors = {
+        row['img_id']: row['scale_factor'][0] * row['scale_factor'][1]
+        for row in predictions
+        if 'scale_factor' in row
+    }
+    return factors if {image['id'] for image in truth['images']} <= set(factors) else None
+
+
 @dataclass(frozen=True, eq=False)
-class Detections:
-    """Ground truth and detections of some images.
+class EvaluatedBoxes:
+    """Ground truth and detections of some images, in pixels of the original photographs.
+
+    Whoever draws them on a photograph that was scaled multiplies them by its width / the original
+    width.
 
     Args:
         folder: Of the photographs.
         images: Id of each image -> name of its file in the folder.
-        truth: Of these images.
-        found: Of these images.
+        sizes: Id of each image -> width and height of the original photograph, pixels.
 
     Raises:
-        InputError: If a box is of another image.
+        InputError: If an image has no size, or a box is of another image.
     """
 
     folder: str
     images: Mapping[int, str]
+    sizes: Mapping[int, tuple[int, int]]
     truth: Boxes
-    found: Boxes
+    detections: Boxes
 
     @property
     def paths(self) -> dict[int, str]:
@@ -42,26 +165,28 @@ class Detections:
         return {image: os.path.join(self.folder, name) for image, name in self.images.items()}
 
     def __post_init__(self) -> None:
-        for name in ('truth', 'found'):
+        if set(self.sizes) != set(self.images):
+            raise InputError('sizes must be of the images that are listed')
+        for name in ('truth', 'detections'):
             other = np.setdiff1d(getattr(self, name).image, list(self.images))
             if len(other):
                 raise InputError(f'{name} has boxes of the image {other[0]}, which is not listed')
 
 
-def write_detections(detections: Detections, path: str | Path) -> None:
-    """Writes them completely or not at all, as a NumPy archive.
+def write_evaluated_boxes(boxes: EvaluatedBoxes, path: str | Path) -> None:
+    """Writes boxes completely or not at all, as a NumPy archive.
 
     Raises:
         InputError: If the file cannot be written.
     """
     arrays = {
-        'image_ids': np.array(list(detections.images), dtype=np.int64),
-        'image_names': np.array(list(detections.images.values()), dtype=np.str_),
-        'folder': np.array(detections.folder),
+        'image_ids': np.array(list(boxes.images), dtype=np.int64),
+        'image_names': np.array(list(boxes.images.values()), dtype=np.str_),
+        'image_sizes': np.array([boxes.sizes[image] for image in boxes.images], dtype=np.int64),
+        'folder': np.array(boxes.folder),
     }
-    for name in ('truth', 'found'):
-        boxes = getattr(detections, name)
-        arrays |= {f'{name}_{field.name}': getattr(boxes, field.name) for field in fields(Boxes)}
+    for name, some in (('truth', boxes.truth), ('detections', boxes.detections)):
+        arrays |= {f'{name}_{column}': values for column, values in vars(some).items()}
 
     def write(beside: Path) -> None:
         with beside.open('wb') as file:  # given a path, NumPy would add a suffix
@@ -70,8 +195,8 @@ def write_detections(detections: Detections, path: str | Path) -> None:
     write_file(path, write)
 
 
-def read_detections(path: str | Path) -> Detections:
-    """Reads what :func:`write_detections` wrote; nothing in the file can run code.
+def read_evaluated_boxes(path: str | Path) -> EvaluatedBoxes:
+    """Reads what :func:`write_evaluated_boxes` wrote; nothing in the file can run code.
 
     Raises:
         InputError: If the file cannot be read, holds something else, or unpacks to over 1 GiB.
@@ -80,18 +205,24 @@ def read_detections(path: str | Path) -> Detections:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > _LARGEST:
-            raise InputError(f'{path}: would unpack to {size} bytes; no file of detections')
+            raise InputError(f'{path}: would unpack to {size} bytes; no file of evaluated boxes')
         with np.load(path, allow_pickle=False) as arrays:
             ids, names = arrays['image_ids'].tolist(), arrays['image_names'].tolist()
-            truth, found = (
+            sizes = [(width, height) for width, height in arrays['image_sizes'].tolist()]
+            truth, detections = (
                 Boxes(**{field.name: arrays[f'{name}_{field.name}'] for field in fields(Boxes)})
-                for name in ('truth', 'found')
+                for name in ('truth', 'detections')
             )
-            images = dict(zip(ids, names, strict=True))
-            return Detections(str(arrays['folder']), images, truth, found)
+            return EvaluatedBoxes(
+                folder=str(arrays['folder']),
+                images=dict(zip(ids, names, strict=True)),
+                sizes=dict(zip(ids, sizes, strict=True)),
+                truth=truth,
+                detections=detections,
+            )
     except OSError as error:
         raise InputError(f'{path}: cannot be read ({error.strerror or error})') from None
     except InputError as error:
         raise InputError(f'{path}: {str(error).removeprefix(f"{path}: ")}') from None
     except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f'{path}: no file of detections ({error})') from None
+        raise InputError(f'{path}: no file of evaluated boxes ({error})') from None

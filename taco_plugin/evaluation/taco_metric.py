@@ -1,8 +1,9 @@
-"""COCO's and the study's figures for TACO."""
+"""COCO's and the study's metrics for TACO."""
 
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,52 +14,62 @@ from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 
 from ..boxes import Boxes, check_labels
-from ..coco import Coco, load_for_taxonomy, read_coco
-from ..coco.index import index_coco, order_categories
+from ..coco import (
+    Coco,
+    index_coco,
+    load_for_taxonomy,
+    order_categories,
+    read_coco,
+    restore_originals,
+)
 from ..errors import InputError
 from ..taxonomies import load_taxonomy
-from .coco_scores import score_results
-from .predictions import (
+from .coco_scores import IouType, score_results
+from .detections import (
     Prediction,
     box_results,
     collect_boxes,
     drop_not_finite,
     input_area_factors,
+    map_to_original,
     mask_results,
 )
-from .record import Record, format_record, make_figures, make_record
-from .summaries import ScoreSettings
+from .metrics import Metrics, ScoreSettings, make_metrics
+from .record import Record, make_record
 
-_METRICS = ('bbox', 'segm')
 _WITHOUT_EFFECT = ('backend_args', 'file_client_args', 'sort_categories', 'use_mp_eval')
 _USUAL_ITEMS = ['mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l']
 
 
 @METRICS.register_module()
 class TacoMetric(CocoMetric):
-    """COCO's figures under their stock names, the study's, and those of each class.
+    """COCO's metrics under their stock names, the study's, and those of each class.
 
     Unlike ``CocoMetric``, it needs no annotation file of its own: it scores against the one that
     the evaluated data set has read, cleaned and mapped in the same way, so that overriding a data
     loader reaches it. It scores and names each class rightly whatever the order of the file's
-    categories. Figures are not rounded, and are -1 for what has no ground truth:
+    categories. Where ``prepare_taco.py --max-side`` has scaled the photographs, it maps detections
+    back: scores and sizes are those in the originals. Metrics are not rounded, and are -1 for what
+    has no ground truth:
 
     - ``bbox_mAP``, ``bbox_mAP_50`` and so on: ``CocoMetric``'s.
     - ``bbox_mAP_s_input``, ``_m_input``, ``_l_input``: small, medium and large boxes by their size
       after the image was resized for the network.
     - ``bbox_study_map``, ``bbox_study_map_50`` and so on: what torchmetrics'
       ``MeanAveragePrecision`` yields for ``iou_thresholds``.
-    - ``<class>_precision`` (AP), ``<class>_AP50`` and ``<class>_AR100``; of the last of several
-      ``metric``.
+    - ``bbox_<class>_AP``, ``bbox_<class>_AP50`` and ``bbox_<class>_AR100``.
 
-    After an evaluation, the main process has it in ``evaluation``, see :func:`make_record`, which
-    is empty before, and the boxes in ``truth`` and ``found``.
+    With ``metric='segm'``, those of masks begin with ``segm_``.
+
+    After an evaluation, the main process has it in ``evaluation``, which is None before, the boxes
+    in ``truth`` and ``detections``, width and height of the original photographs in
+    ``image_sizes``, and the names of all that it returns in ``names``.
 
     Args:
         ann_file: Annotation file; by default the data set's, or the ground truth of the samples
             if it has none.
         metric: ``bbox``, ``segm``, or a list of them.
-        classwise: Whether the figures of each class are returned.
+        classwise: Whether the metrics of each class are returned.
         iou_thresholds: Those that the study's ``map`` averages over, in (0, 1].
         size_at_input: Whether boxes are counted by their size at the network's input, too.
         kwargs: As for ``CocoMetric``; ``proposal_nums`` must have 100 among them.
@@ -71,7 +82,8 @@ class TacoMetric(CocoMetric):
 
     metric_items: list[str]
     truth: Boxes
-    found: Boxes
+    detections: Boxes
+    image_sizes: dict[int, tuple[int, int]]
     _coco_api: COCO | None
 
     def __init__(
@@ -86,20 +98,17 @@ class TacoMetric(CocoMetric):
     ) -> None:
         _check_arguments(metric, kwargs)
         super().__init__(ann_file=None, metric=metric, classwise=classwise, **kwargs)
-        self.settings = ScoreSettings(
-            iou=tuple(np.atleast_1d(self.iou_thrs)),
-            study_iou=tuple(iou_thresholds),
-            tops=tuple(self.proposal_nums),
-        )
+        iou, limits = tuple(np.atleast_1d(self.iou_thrs)), tuple(self.proposal_nums)
+        self.settings = ScoreSettings(iou, tuple(iou_thresholds), limits)
         self.metric_items = self.metric_items or _USUAL_ITEMS
-        unknown = sorted(set(self.metric_items) - set(self.settings.coco_names))
-        if unknown:
-            raise InputError(
-                f'metric_items must be of {self.settings.coco_names}, but has {unknown}'
-            )
+        names = self.settings.coco_names
+        if unknown := sorted(set(self.metric_items) - set(names)):
+            raise InputError(f'metric_items must be of {names}, but has {unknown}')
         self.ann_file = ann_file
         self.size_at_input = size_at_input
-        self.evaluation: Record = {}
+        self.evaluation: Record | None = None
+        self.names: set[str] = set()
+        self._scaled_images: dict[int, dict] = {}
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keeps the predictions of a batch, and by how much its images were resized."""
@@ -109,9 +118,12 @@ class TacoMetric(CocoMetric):
         for (_, prediction), sample in zip(self.results[count:], data_samples, strict=True):
             if 'scale_factor' in sample:
                 prediction['scale_factor'] = tuple(map(float, sample['scale_factor'][:2]))
+            if prediction['img_id'] in self._scaled_images:
+                image = self._scaled_images[prediction['img_id']]
+                prediction.update(map_to_original(prediction, image))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Figures from the predictions of all images, each in [0, 1], or -1 without boxes."""
+        """Metrics of all images, each in [0, 1], or -1 without boxes."""
         self._read_ground_truth()  # if this process was given no image
         truth = self._coco_api.dataset if self._coco_api else self._convert_ground_truth(results)
         predictions, dropped = drop_not_finite([prediction for _, prediction in results])
@@ -124,45 +136,51 @@ class TacoMetric(CocoMetric):
         if self.format_only:
             return {}
         self.evaluation = self._score(truth, predictions)
-        MMLogger.get_current_instance().info(format_record(self.evaluation))
-        return self._flatten(self.evaluation)
+        flat = self._flatten(self.evaluation)
+        self.names = {f'{self.prefix}/{name}' if self.prefix else name for name in flat}
+        return flat
 
     def _score(self, truth: Coco, predictions: list[Prediction]) -> Record:
-        """Scores each of the metrics."""
         ids = [category['id'] for category in truth['categories']]
         boxes = Boxes.from_coco(truth, {number: label for label, number in enumerate(ids)})
-        found = collect_boxes(predictions)
-        check_labels('found', found.label, len(ids))
+        detections = collect_boxes(predictions)
+        check_labels('detections', detections.label, len(ids))
         factors = input_area_factors(truth, predictions) if self.size_at_input else None
         if self.size_at_input and factors is None:
             reason = 'not every image of the ground truth was given, or has a scale_factor'
             MMLogger.get_current_instance().info(f'no sizes at the network input: {reason}')
-        figures = {}
-        every = self.settings.every_iou, self.settings.every_top
-        for metric in self.metrics:
-            rows = box_results(found, ids) if metric == 'bbox' else mask_results(predictions, ids)
-            scores = score_results(truth, rows, metric, *every, factors)
-            figures[metric] = make_figures(*scores, self.settings)
-        self.truth, self.found = boxes, found
+        metrics: dict[IouType, Metrics] = {}
+        for kind in self.metrics:
+            is_box = kind == 'bbox'
+            rows = box_results(detections, ids) if is_box else mask_results(predictions, ids)
+            evaluated = self.settings.evaluated
+            scores = score_results(truth, rows, kind, area_factors=factors, **evaluated)
+            metrics[kind] = make_metrics(*scores, self.settings)
+        self.truth, self.detections = boxes, detections
+        self.image_sizes = {
+            image['id']: (image['width'], image['height']) for image in truth['images']
+        }
         meta = dict(self.dataset_meta or {})
         meta['ann_file'] = self.ann_file or meta.get('ann_file')
-        return make_record(meta, truth, (boxes, found), self.settings, factors, figures)
+        both, settings = (boxes, detections), self.settings
+        return make_record(
+            meta, truth, both, settings=settings, area_factors=factors, metrics=metrics
+        )
 
     def _flatten(self, record: Record) -> dict[str, float]:
-        """What MMEngine logs."""
         flat: dict[str, float] = {}
-        for metric, figures in record['figures'].items():
-            flat |= {f'{metric}_{name}': figures['coco'][name] for name in self.metric_items}
-            for size, ap in (figures['per_size_at_input'] or {}).items():
-                flat[f'{metric}_mAP_{size[0]}_input'] = ap
-            for name, figure in figures['study'].items():
-                if isinstance(figure, float):
-                    flat[f'{metric}_study_{name}'] = figure
-        if self.classwise:
-            per_class = figures['per_class']
-            for name, *row in zip(record['classes'], *per_class.values(), strict=True):
-                keys = (f'{name}_precision', f'{name}_AP50', f'{name}_AR100')
-                flat |= dict(zip(keys, row, strict=True))
+        for kind, metrics in record.metrics.items():
+            flat |= {f'{kind}_{name}': metrics.coco[name] for name in self.metric_items}
+            if metrics.per_size_at_input:
+                for size, ap in asdict(metrics.per_size_at_input).items():
+                    flat[f'{kind}_mAP_{size[0]}_input'] = ap
+            for name, value in asdict(metrics.study).items():
+                if isinstance(value, float):
+                    flat[f'{kind}_study_{name}'] = value
+            if self.classwise:
+                for name, values in asdict(metrics.per_class).items():
+                    keys = [f'{kind}_{of_class}_{name}' for of_class in record.classes]
+                    flat |= dict(zip(keys, values, strict=True))
         return flat
 
     def _read_ground_truth(self) -> None:
@@ -175,7 +193,11 @@ class TacoMetric(CocoMetric):
             coco, _ = load_for_taxonomy(path, load_taxonomy(meta['taxonomy']))
         else:
             coco = read_coco(path)
-        self._coco_api = index_coco(order_categories(coco, meta['classes']), COCO)
+        self._scaled_images = {
+            image['id']: image for image in coco['images'] if 'original_width' in image
+        }
+        coco = order_categories(restore_originals(coco), meta['classes'])
+        self._coco_api = index_coco(coco, COCO)
 
     def _convert_ground_truth(self, results: list) -> Coco:
         """The annotations of the samples; ids of the categories are the labels."""
@@ -194,9 +216,9 @@ class TacoMetric(CocoMetric):
 
 def _check_arguments(metric: str | list[str], arguments: Mapping[str, Any]) -> None:
     metrics = metric if isinstance(metric, list) else [metric]
-    if not metrics or not set(metrics) <= set(_METRICS):
+    if not metrics or not set(metrics) <= {'bbox', 'segm'}:
         raise InputError(
-            f'metric must be of {list(_METRICS)}, but is {metric}; CocoMetric scores proposals'
+            f"metric must be of ['bbox', 'segm'], but is {metric}; CocoMetric scores proposals"
         )
     for name in _WITHOUT_EFFECT:
         if arguments.get(name):

@@ -6,13 +6,17 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmdet.datasets import ConcatDataset, MultiImageMixDataset
+from mmengine.dataset import RepeatDataset
 from mmengine.logging import MMLogger
 from mmengine.visualization import TensorboardVisBackend
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.data import Subset
 
 from taco_plugin.engine import EvaluationReportHook
-from taco_plugin.errors import InputError
-from taco_plugin.evaluation.detections import read_detections
-from taco_plugin.evaluation.record import read_record
+from taco_plugin.engine.hooks import evaluation_report_hook
+from taco_plugin.evaluation.detections import read_evaluated_boxes
+from taco_plugin.evaluation.record import EvaluatedRun, read_record
 from taco_plugin.evaluation.taco_metric import TacoMetric
 
 CLASSES = ('Can', 'Cup')
@@ -36,6 +40,22 @@ class OtherBackend:
         self.pictures[name] = image, step
 
 
+def evaluate(ann_file, count=1, **settings) -> TacoMetric:
+    metric = TacoMetric(**settings)
+    palette = [(230, 159, 0), (86, 180, 233)]
+    metric.dataset_meta = {'classes': CLASSES, 'palette': palette, 'ann_file': ann_file}
+    for number, rows in ((1, count), (2, 0)):
+        detections = {
+            'bboxes': torch.tensor([[10.0, 10, 40, 40]])[:rows],
+            'scores': torch.tensor([0.75])[:rows],
+            'labels': torch.tensor([0])[:rows],
+        }
+        sample = {'img_id': number, 'ori_shape': (100, 100), 'scale_factor': (2.0, 2.0)}
+        metric.process({}, [{**sample, 'pred_instances': detections}])
+    metric.evaluate(size=2)
+    return metric
+
+
 @pytest.fixture
 def runner(tmp_path):
     """Has evaluated: a can that was found in one of two images, and a cup that was missed."""
@@ -52,18 +72,7 @@ def runner(tmp_path):
     )
     for number in (1, 2):
         cv2.imwrite(str(tmp_path / f'{number}.png'), np.full((100, 100, 3), 90, np.uint8))
-    metric = TacoMetric()
-    palette = [(230, 159, 0), (86, 180, 233)]
-    metric.dataset_meta = {'classes': CLASSES, 'palette': palette, 'ann_file': str(ann_file)}
-    for number, count in ((1, 1), (2, 0)):
-        found = {
-            'bboxes': torch.tensor([[10.0, 10, 40, 40]])[:count],
-            'scores': torch.tensor([0.75])[:count],
-            'labels': torch.tensor([0])[:count],
-        }
-        sample = {'img_id': number, 'ori_shape': (100, 100), 'scale_factor': (2.0, 2.0)}
-        metric.process({}, [{**sample, 'pred_instances': found}])
-    metric.evaluate(size=2)
+    metric = evaluate(str(ann_file))
     infos = [{'img_id': n, 'img_path': str(tmp_path / f'{n}.png')} for n in (1, 2)]
     dataset = type('Images', (), {'get_data_info': infos.__getitem__, '__len__': lambda _: 2})()
     dataset.data_prefix = {'img': f'{tmp_path}/'}
@@ -88,14 +97,13 @@ def test_a_validation_is_recorded_and_drawn(runner, tmp_path):
     scalars.write_text('\n'.join(map(json.dumps, rows)))
     EvaluationReportHook().after_val_epoch(runner)
     record = read_record(tmp_path / 'run' / 'evaluations' / 'val_3.json')
-    assert record['classes'] == list(CLASSES)
-    assert record['figures']['bbox']['per_class']['AP50'] == [1, 0]
-    time = datetime.fromisoformat(record['run'].pop('time'))
+    assert record.classes == CLASSES
+    assert record.metrics['bbox'].per_class.AP50 == (1, 0)
+    time = datetime.fromisoformat(record.run.time)
     assert abs((datetime.now().astimezone() - time).total_seconds()) < 60
-    run = {'name': 'val_3', 'epoch': 3, 'iteration': 30, 'checkpoint': None}
-    assert record['run'] == run
-    assert record['curves']['precision'] == [0.5] * 101
-    assert record['curves']['best_f1'] == 0.5
+    assert record.run == EvaluatedRun('val_3', 3, 30, None, record.run.time)
+    assert record.curves.precision == (0.5,) * 101
+    assert record.curves.best_f1 == 0.5
     written = {path.stem for path in (tmp_path / 'run' / 'figures' / 'val').iterdir()}
     assert written == {*FIGURES, 'training'}
     shown = runner.visualizer._vis_backends['other'].pictures
@@ -110,13 +118,12 @@ def test_a_test_also_shows_images(runner, tmp_path):
     EvaluationReportHook(images=1).after_test_epoch(runner, {'coco/bbox_mAP': 0.5})
     assert runner.visualizer._vis_backends['other'].scalars == {'test/coco/bbox_mAP': 0.5}
     record = read_record(tmp_path / 'run' / 'evaluations' / 'test.json')
-    assert [record['run'][key] for key in ('name', 'epoch', 'checkpoint')] == [
-        *('test', None, 'best.pth')
-    ]
-    kept = read_detections(tmp_path / 'run' / 'evaluations' / 'test.npz')
+    assert record.run == EvaluatedRun('test', None, 30, 'best.pth', record.run.time)
+    kept = read_evaluated_boxes(tmp_path / 'run' / 'evaluations' / 'test.npz')
     assert kept.paths == {n: str(tmp_path / f'{n}.png') for n in (1, 2)}
     assert kept.truth.xyxy.tolist() == [[10, 10, 40, 40], [50, 50, 80, 80]]
-    assert kept.found.score.tolist() == [0.75]
+    assert kept.sizes == {1: (100, 100), 2: (100, 100)}
+    assert kept.detections.score.tolist() == [0.75]
     folder = tmp_path / 'run' / 'figures' / 'test'
     assert {path.stem for path in folder.iterdir()} == {*FIGURES, 'worst_images', 'errors'}
     worst = cv2.imread(str(folder / 'worst_images.jpg'))
@@ -127,7 +134,7 @@ def test_a_test_also_shows_images(runner, tmp_path):
 
 def test_nothing_is_written_when_it_is_off_or_in_other_processes(runner, tmp_path):
     EvaluationReportHook(enabled=False).after_val_epoch(runner)
-    runner.val_evaluator.metrics[1].evaluation = {}
+    runner.val_evaluator.metrics[1].evaluation = None
     EvaluationReportHook().after_val_epoch(runner)
     EvaluationReportHook().after_test_epoch(runner)
     assert not (tmp_path / 'run').exists()
@@ -135,7 +142,7 @@ def test_nothing_is_written_when_it_is_off_or_in_other_processes(runner, tmp_pat
 
 def test_a_run_without_ground_truth_or_detections_is_drawn_too(runner, tmp_path):
     metric = runner.test_evaluator.metrics[1]
-    metric.found, metric.truth = metric.found[:0], metric.truth[:0]
+    metric.detections, metric.truth = metric.detections[:0], metric.truth[:0]
     EvaluationReportHook().after_test_epoch(runner)
     folder = tmp_path / 'run' / 'figures' / 'test'
     assert {path.stem for path in folder.iterdir()} == FIGURES
@@ -143,45 +150,76 @@ def test_a_run_without_ground_truth_or_detections_is_drawn_too(runner, tmp_path)
 
 def test_images_that_were_not_tested_are_not_drawn(runner, tmp_path):
     """The data set was cut down to its first image, the ground truth was not."""
-    runner.test_dataloader.dataset = type(
-        'One',
-        (),
-        {
-            'data_prefix': {'img': str(tmp_path)},
-            'get_data_info': lambda _, index: {
-                'img_id': index + 1,
-                'img_path': str(tmp_path / '1.png'),
-            },
-            '__len__': lambda _: 1,
-        },
-    )()
+    type(runner.test_dataloader.dataset).__len__ = lambda _: 1
     EvaluationReportHook().after_test_epoch(runner)
+    kept = read_evaluated_boxes(tmp_path / 'run' / 'evaluations' / 'test.npz')
+    assert kept.paths == {1: str(tmp_path / '1.png')}
     folder = tmp_path / 'run' / 'figures' / 'test'
     assert {path.stem for path in folder.iterdir()} == {*FIGURES, 'worst_images', 'errors'}
 
 
-def test_a_report_that_fails_does_not_end_the_training(runner, tmp_path, caplog):
+def test_several_metrics_write_into_folders_of_their_own(runner, tmp_path):
+    (_, metric) = runner.test_evaluator.metrics
+    ann_file = metric.evaluation.ann_file
+    others = [evaluate(ann_file, 0, prefix=prefix) for prefix in ('../at night', None, 'coco')]
+    runner.test_evaluator.metrics += others
+    EvaluationReportHook().after_test_epoch(runner)
+    EvaluationReportHook().after_val_epoch(runner)
+    run = tmp_path / 'run'
+    for name, ap in (('.', 1), ('at_night', 0), ('coco3', 0), ('coco4', 0)):
+        for kind in ('test', 'val_3'):
+            record = read_record(run / 'evaluations' / name / f'{kind}.json')
+            assert (ap, 0) == record.metrics['bbox'].per_class.AP
+        boxes = read_evaluated_boxes(run / 'evaluations' / name / 'test.npz')
+        assert len(boxes.detections) == ap
+        assert (run / 'figures' / 'test' / name / 'errors.jpg').is_file()
+    shown = runner.visualizer._vis_backends['other'].pictures
+    assert {'test/errors', 'test/at_night/errors', 'val/coco3/class_counts'} <= set(shown)
+
+
+@pytest.mark.parametrize('wrap', [RepeatDataset, ConcatDataset, MultiImageMixDataset, Subset])
+def test_wrapped_data_sets_are_looked_into(runner, tmp_path, wrap):
+    wrapped = wrap.__new__(wrap)
+    inner = runner.test_dataloader.dataset
+    vars(wrapped).update({'datasets': [inner]} if wrap is ConcatDataset else {'dataset': inner})
+    runner.test_dataloader.dataset = wrapped
+    EvaluationReportHook().after_test_epoch(runner)
+    kept = read_evaluated_boxes(tmp_path / 'run' / 'evaluations' / 'test.npz')
+    assert kept.paths == {n: str(tmp_path / f'{n}.png') for n in (1, 2)}
+
+
+def test_an_error_while_drawing_does_not_lose_the_scores(runner, tmp_path, caplog, monkeypatch):
+    def fail(*_):
+        raise RuntimeError('no such font')
+
+    monkeypatch.setattr(evaluation_report_hook, 'plot_class_counts', fail)
+    runner.logger.addHandler(caplog.handler)
+    EvaluationReportHook().after_test_epoch(runner, {'coco/bbox_mAP': 0.5})
+    EvaluationReportHook().after_val_epoch(runner)
+    runner.logger.removeHandler(caplog.handler)
+    written = {path.name for path in (tmp_path / 'run' / 'evaluations').iterdir()}
+    assert written == {'test.json', 'test.npz', 'val_3.json'}
+    assert runner.visualizer._vis_backends['other'].scalars == {'test/coco/bbox_mAP': 0.5}
+    assert caplog.text.count('could not be reported') == 2
+    assert 'RuntimeError: no such font' in caplog.text
+
+
+def test_a_report_that_cannot_be_written_is_logged(runner, tmp_path, caplog):
     (tmp_path / 'run').write_text('in the way')
     runner.logger.addHandler(caplog.handler)
     EvaluationReportHook().after_val_epoch(runner)
     runner.logger.removeHandler(caplog.handler)
     assert 'val_3 could not be reported' in caplog.text
-    assert 'InputError' in caplog.text
-    with pytest.raises(InputError):
-        EvaluationReportHook().after_test_epoch(runner)
+    assert 'run/evaluations: cannot be written (Not a directory)' in caplog.text
 
 
 def test_tensorboard_gets_the_pictures(runner, tmp_path):
     """As its own reader finds them, and at the epoch where the figures are."""
-    reason = 'TensorBoard is not there: pip install tensorboard'
-    reader = pytest.importorskip(
-        'tensorboard.backend.event_processing.event_accumulator', reason=reason
-    )
     backend = TensorboardVisBackend(str(tmp_path / 'events'))
     runner.visualizer._vis_backends = {'tensorboard': backend}
     EvaluationReportHook().after_val_epoch(runner)
     backend.close()
-    events = reader.EventAccumulator(str(tmp_path / 'events'), {'images': 0}).Reload()
+    events = EventAccumulator(str(tmp_path / 'events'), {'images': 0}).Reload()
     folder = tmp_path / 'run' / 'figures' / 'val'
     pictures = {f'val/{path.stem}': path for path in folder.iterdir()}
     assert set(events.Tags()['images']) == set(pictures)

@@ -1,20 +1,19 @@
 import math
+from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from taco_plugin.engine import TacoEarlyStoppingHook
 from taco_plugin.errors import InputError
 
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'taco'
+SCHEDULES = ['demo', 'detr', 'faster_rcnn', 'ssd300', 'yolox']
 STEPS = {'type': 'MultiStepLR', 'by_epoch': True, 'milestones': [4, 12], 'gamma': 0.1}
 
 
 def epochs(number: int, interval: int = 1) -> dict[str, int]:
     return {'max_epochs': number, 'val_interval': interval}
-
-
-def test_small_improvements_of_a_map_keep_a_run_going(train_toy):
-    rising = [0.1 + 0.002 * step for step in range(20)]
-    assert train_toy(rising, epochs(20), stopping={'patience': 2})[0] == 20
 
 
 def test_a_plateau_ends_a_run_with_one_clear_line(train_toy):
@@ -32,10 +31,6 @@ def test_small_improvements_add_up(train_toy):
     creeping = [0.3 + 0.0004 * step for step in range(20)]  # by 0.001 in three
     assert train_toy(creeping, epochs(20), stopping={'patience': 3})[0] == 20
     assert train_toy(creeping, epochs(20), stopping={'patience': 2})[0] == 3
-
-
-def test_one_flag_turns_it_off(train_toy):
-    assert train_toy([0.1], epochs(9), stopping={'patience': 1, 'enabled': False}) == (9, '')
 
 
 def test_validations_are_counted_not_epochs(train_toy):
@@ -66,6 +61,7 @@ def test_undefined_figures_are_no_improvement_and_no_reason_to_stop(train_toy):
     assert 'was 0.2000 after epoch 2' in text
     assert text.count('coco/bbox_mAP is -1: early stopping does not count it') == 5
     assert train_toy([-1], epochs(9), stopping={'patience': 2})[0] == 9
+    assert train_toy([0.1], epochs(9), stopping={'patience': 1, 'enabled': False}) == (9, '')
 
 
 @pytest.mark.parametrize('value', [math.nan, math.inf])
@@ -111,6 +107,64 @@ def test_a_best_checkpoint_has_the_count_of_its_epoch(train_toy):
     done, text = train_toy([0.25], epochs(20), stopping={'patience': 3}, resume=True)
     assert done == 6
     assert 'was 0.3000 after epoch 3' in text
+
+
+WARM_UP = {'type': 'LinearLR', 'start_factor': 0.1, 'by_epoch': False, 'begin': 0, 'end': 3}
+COSINE = {'type': 'CosineAnnealingLR', 'begin': 10, 'end': 20, 'T_max': 10, 'by_epoch': True}
+EVERY_THIRD = {'type': 'StepLR', 'by_epoch': True, 'step_size': 3, 'gamma': 0.5, 'end': 10}
+
+
+@pytest.mark.parametrize(
+    ('schedule', 'end'),
+    [
+        ([STEPS], 14),
+        ([{**STEPS, 'milestones': [4, 20]}], 6),  # the second is not reached
+        ([{**STEPS, 'convert_to_iter_based': True}], 14),
+        ([{**STEPS, 'by_epoch': False, 'milestones': [8, 24]}], 14),
+        (EVERY_THIRD, 11),
+        ([WARM_UP, COSINE], 12),
+    ],
+)
+def test_no_run_ends_before_its_schedule_has_played_out(train_toy, schedule, end):
+    done, _ = train_toy([0.1], epochs(20), stopping={'patience': 2}, param_scheduler=schedule)
+    assert done == end
+
+
+def test_a_switch_of_the_augmentation_begins_the_count_anew(train_toy):
+    switch = {'type': 'YOLOXModeSwitchHook', 'num_last_epochs': 15}  # after 4 of 20 epochs
+    stopping = {'patience': 4}
+    assert train_toy([0.1], epochs(20), stopping=stopping)[0] == 5
+    assert train_toy([0.1], epochs(20), stopping=stopping, custom_hooks=[switch])[0] == 8
+
+
+def schedule_of(leaf: str) -> tuple[dict[str, int], dict[str, list]]:
+    config = Config.fromfile(CONFIGS / f'{leaf}.py')
+    assert config.default_hooks.early_stopping.type == 'TacoEarlyStoppingHook'
+    hooks = config.get('custom_hooks', [])
+    switches = [hook for hook in hooks if hook.type == 'YOLOXModeSwitchHook']
+    settings = {'param_scheduler': config.param_scheduler, 'custom_hooks': switches}
+    return epochs(config.train_cfg.max_epochs, config.train_cfg.val_interval), settings
+
+
+@pytest.mark.parametrize('leaf', SCHEDULES)
+def test_without_any_improvement_only_a_yolox_stops(train_toy, leaf):
+    length, settings = schedule_of(leaf)
+    done, _ = train_toy([0.1], length, **settings)
+    assert done == (110 if leaf == 'yolox' else length['max_epochs'])
+
+
+def test_a_yolox_has_a_hundred_epochs_to_get_better(train_toy):
+    length, settings = schedule_of('yolox')
+    best_after_180 = [0.1 + 0.001 * min(epoch, 180) for epoch in range(10, 301, 10)]
+    assert train_toy(best_after_180, length, **settings)[0] == 280
+    best_after_190 = [0.1 + 0.001 * min(epoch, 190) for epoch in range(10, 301, 10)]
+    assert train_toy(best_after_190, length, **settings)[0] == 300  # mosaics end after 284
+
+
+def test_every_config_has_one_of_these_schedules():
+    known = [schedule_of(leaf) for leaf in SCHEDULES]
+    leaves = [path.stem for path in CONFIGS.glob('*.py')]
+    assert [leaf for leaf in leaves if schedule_of(leaf) not in known] == []
 
 
 def test_a_test_needs_no_training_loop():

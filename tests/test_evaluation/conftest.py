@@ -1,11 +1,41 @@
+import contextlib
+import copy
+import io
 import json
 
+import numpy as np
 import pytest
 import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
+from taco_plugin.coco import index_coco
 from taco_plugin.evaluation.taco_metric import TacoMetric
 
 CLASSES = ('Can', 'Cup')
+
+
+@pytest.fixture
+def run_pycocotools():
+    """The second implementation: evaluates a COCO file and results, with other parameters."""
+
+    def run(coco, results, iou_type='bbox', *, iou=(0.5,), **parameters) -> COCOeval:
+        coco, results = copy.deepcopy((coco, results))
+        for number, row in enumerate(coco['annotations'], start=1):  # 0 never matches there
+            row['id'] = number
+        with contextlib.redirect_stdout(io.StringIO()):
+            truth = index_coco(coco, COCO)
+            nothing = index_coco({**coco, 'annotations': []}, COCO)  # loadRes fails without results
+            found = truth.loadRes(results) if results else nothing
+            evaluation = COCOeval(truth, found, iou_type)
+            vars(evaluation.params).update({'iouThrs': np.array(iou), **parameters})
+            evaluation.evaluate()
+            evaluation.accumulate()
+            with contextlib.suppress(UnboundLocalError, IndexError):
+                evaluation.summarize()
+        return evaluation
+
+    return run
 
 
 @pytest.fixture
@@ -34,13 +64,13 @@ def ann_file(tmp_path, write_coco, true_boxes) -> str:
 
 @pytest.fixture
 def write_coco():
-    """Writes two images of 100 px; boxes are (image id, class name, xywh)."""
+    """Writes images of 100 px; boxes are (image id, class name, xywh)."""
 
-    def write(path, boxes, categories=CLASSES, ids=(1, 2)) -> str:
+    def write(path, boxes, categories=CLASSES, ids=(1, 2), images=(1, 2)) -> str:
         numbers = dict(zip(categories, ids, strict=True))
         coco = {
             'images': [
-                {'id': i, 'file_name': f'{i}.jpg', 'width': 100, 'height': 100} for i in (1, 2)
+                {'id': i, 'file_name': f'{i}.jpg', 'width': 100, 'height': 100} for i in images
             ],
             'annotations': [
                 {
@@ -79,10 +109,10 @@ def make_sample():
 def make_metric(make_sample):
     """Predictions: image id -> list of (label, score, xywh)."""
 
-    def make(path, predictions, meta=None, scales=None, **kwargs) -> TacoMetric:
+    def make(path, predictions, meta=None, scales=None, images=(1, 2), **kwargs) -> TacoMetric:
         metric = TacoMetric(**kwargs)
         metric.dataset_meta = meta or {'classes': CLASSES, 'ann_file': path}
-        for image_id in (1, 2):
+        for image_id in images:
             scale = scales and scales[image_id]
             metric.process({}, [make_sample(image_id, predictions.get(image_id, []), scale)])
         return metric

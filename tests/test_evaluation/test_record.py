@@ -1,22 +1,26 @@
+import json
 import os
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from taco_plugin.boxes import Boxes
+from taco_plugin.engine.taco_log_processor import format_record
 from taco_plugin.errors import InputError
 from taco_plugin.evaluation.coco_scores import score_results
-from taco_plugin.evaluation.curves import ScoreCurves
+from taco_plugin.evaluation.curves import MeanCurves, ScoreCurves, mean_curves
+from taco_plugin.evaluation.metrics import ClassMetrics, ScoreSettings, SizeMetrics, make_metrics
 from taco_plugin.evaluation.record import (
-    format_record,
+    BoxCounts,
+    EvaluatedRun,
+    SizeCounts,
+    TruthSizes,
     identify,
-    make_curves,
-    make_figures,
     make_record,
     read_record,
     write_record,
 )
-from taco_plugin.evaluation.summaries import ScoreSettings
 
 # Cans of 20 and 40 px, the large one found; a crowd of cups; no straw, but one is found.
 TRUE = [
@@ -28,118 +32,160 @@ FOUND = [
     {'image_id': 1, 'category_id': 1, 'bbox': [50, 0, 40, 40], 'score': 0.9},
     {'image_id': 2, 'category_id': 3, 'bbox': [0, 0, 20, 20], 'score': -0.5},
 ]
-CLASSES = ['Can', 'Cup', 'Straw']
+CLASSES = ('Can', 'Cup', 'Straw')
 TRUTH = {
     'images': [{'id': 1}, {'id': 2}, {'id': 3}],
     'categories': [{'id': number, 'name': name} for number, name in enumerate(CLASSES, start=1)],
     'annotations': TRUE,
 }
-META = {'classes': tuple(CLASSES), 'taxonomy': 'three', 'ann_file': 'val.json'}
+META = {'classes': CLASSES, 'taxonomy': 'three', 'ann_file': 'val.json'}
 
 
 def make(meta=META, factors=None, iou_types=('bbox',)):
     labels = {1: 0, 2: 1, 3: 2}
     settings = ScoreSettings()
-    boxes = Boxes.from_coco(TRUTH, labels), Boxes.from_results(FOUND, labels)
-    every = settings.every_iou, settings.every_top
-    scores = score_results(TRUTH, FOUND, 'bbox', *every, factors)
-    figures = dict.fromkeys(iou_types, make_figures(*scores, settings))
-    return make_record(meta, TRUTH, boxes, settings, factors, figures)
+    scores = score_results(TRUTH, FOUND, 'bbox', area_factors=factors, **settings.evaluated)
+    return make_record(
+        meta,
+        TRUTH,
+        (Boxes.from_coco(TRUTH, labels), Boxes.from_results(FOUND, labels)),
+        settings=settings,
+        area_factors=factors,
+        metrics=dict.fromkeys(iou_types, make_metrics(*scores, settings)),
+    )
 
 
 def test_a_record_worked_by_hand():
     record = make(factors={1: 0.25, 2: 1.0, 3: 1.0})
-    assert [record[key] for key in ('classes', 'taxonomy', 'ann_file', 'images')] == [
-        *(CLASSES, 'three', 'val.json', 3)
-    ]
-    assert record['settings']['study_iou'] == [0.25, 0.5, 0.75]
-    assert record['boxes'] == {
-        'truth': 2,
-        'crowds': 1,
-        'found': 2,
-        'truth_per_class': [2, 0, 0],
-        'found_per_class': [1, 0, 1],
-        'truth_per_size': {
-            'native': {'small': 1, 'medium': 1, 'large': 0},
-            'input': {'small': 2, 'medium': 0, 'large': 0},
-        },
-    }
-    figures = record['figures']['bbox']
-    half = 51 / 101  # precision 1 up to recall 1/2
-    assert figures['per_class'] == {
-        'AP': [pytest.approx(half), -1, -1],
-        'AP50': [pytest.approx(half), -1, -1],
-        'AR100': [0.5, -1, -1],
-    }
-    assert [figures['coco'][f'mAP_{size}'] for size in 'sml'] == [0, 1, -1]
-    assert figures['per_size_at_input'] == {'small': pytest.approx(half), 'medium': -1, 'large': -1}
-    assert figures['study']['map_per_class'] == [pytest.approx(half), -1, -1]
-    assert figures['study']['classes'] == [0, 1, 2]
+    assert (record.classes, record.taxonomy, record.ann_file) == (CLASSES, 'three', 'val.json')
+    assert (record.images, record.run, record.curves) == (3, None, None)
+    assert record.settings.study_iou == (0.25, 0.5, 0.75)
+    assert record.boxes == BoxCounts(
+        truth=2,
+        crowds=1,
+        detections=2,
+        truth_per_class=(2, 0, 0),
+        detections_per_class=(1, 0, 1),
+        truth_per_size=TruthSizes(native=SizeCounts(1, 1, 0), input=SizeCounts(2, 0, 0)),
+    )
+    metrics = record.metrics['bbox']
+    half = pytest.approx(51 / 101)  # precision 1 up to recall 1/2
+    assert metrics.per_class == ClassMetrics(
+        AP=(half, -1, -1), AP50=(half, -1, -1), AR100=(0.5, -1, -1)
+    )
+    assert [metrics.coco[f'mAP_{size}'] for size in 'sml'] == [0, 1, -1]
+    assert metrics.per_size_at_input == SizeMetrics(small=half, medium=-1, large=-1)
+    assert metrics.study.map_per_class == (half, -1, -1)
 
 
-def test_what_is_not_known_is_null():
-    record = make(meta={'classes': CLASSES})
-    assert record['taxonomy'] is record['ann_file'] is None
-    assert record['boxes']['truth_per_size']['input'] is None
-    assert record['figures']['bbox']['per_size_at_input'] is None
-
-
-def test_the_table():
-    assert format_record(make()).splitlines() == [
+def test_the_tables():
+    factors = {1: 0.25, 2: 1.0, 3: 1.0}
+    assert format_record(make(factors=factors)).splitlines() == [
+        '3 images, 2 boxes, 2 detections',
+        '',
+        '                            mAP  IoU 0.50  IoU 0.75  small  medium  large  AR100',
+        'bbox                      0.505     0.505     0.505  0.000   1.000      -  0.500',
+        'bbox, sizes at the input                             0.505       -      -',
+        'bbox, IoU 0.25/0.5/0.75   0.505     0.505     0.505  0.000   1.000      -  0.500',
         '',
         'class  boxes     AP   AP50  AR100',
         'Can        2  0.505  0.505  0.500',
         'Cup        0      -      -      -',
         'Straw      0      -      -      -',
-        'bbox: mAP 0.505, mAP_50 0.505, mAP_75 0.505, '
-        'study map 0.505, study map_50 0.505, study map_75 0.505 (3 images, 2 boxes, 2 detections)',
-    ]
-    header = format_record(make(iou_types=('bbox', 'segm'))).splitlines()[1].split('  ')
-    assert [name for name in header if name][2:] == [
-        *('bbox AP', 'bbox AP50', 'bbox AR100', 'segm AP', 'segm AP50', 'segm AR100')
     ]
 
 
-def test_what_was_written_is_read(tmp_path):
-    record, path = make(), tmp_path / 'new' / 'record.json'
-    write_record(record, path)
-    assert read_record(path) == record
-    assert os.listdir(path.parent) == ['record.json']
+def test_tables_of_boxes_and_masks_fit_100_columns_whatever_the_names():
+    names = ('Can', 'Disposable food container ' * 5, 'x' * 200)
+    lines = format_record(make({'classes': names}, iou_types=('bbox', 'segm'))).splitlines()
+    assert max(map(len, lines)) == 100
+    header = [name for name in lines[-4].split('  ') if name]
+    assert len(header) == 8
+    assert [name.strip() for name in header[4:6]] == ['bbox AR100', 'segm AP']
+    assert lines[-2].startswith('Disposable food container')
+    assert [len(line) for line in lines[-4:]] == [100] * 4
 
 
-def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path):
+@pytest.fixture
+def whole():
+    """A record in which every field has a value."""
+    run = EvaluatedRun('val_3', 3, 30, None, '2025-05-06T07:08:09+00:00')
+    curves = MeanCurves((0.0, 1.0), (1.0, 0.5), (0.0, 1.0), (0.5, 0.0), 0.25, 0.5)
+    return replace(make(iou_types=('bbox', 'segm')), run=run, curves=curves)
+
+
+def test_what_was_written_is_read(whole, tmp_path):
+    for record in (make(factors={1: 0.25, 2: 1.0, 3: 1.0}), whole):
+        path = tmp_path / 'new' / 'record.json'
+        write_record(record, path)
+        assert read_record(path) == record
+        assert os.listdir(path.parent) == ['record.json']
+
+
+def test_a_record_that_cannot_be_written_leaves_the_old_one(whole, tmp_path):
     path = tmp_path / 'record.json'
-    write_record(make(), path)
-    with pytest.raises(InputError, match=r'no NaN: figures\.bbox is nan'):
-        write_record({**make(), 'figures': {'bbox': np.nan}}, path)
-    assert read_record(path)['images'] == 3
+    write_record(whole, path)
+    broken = replace(whole, curves=replace(whole.curves, best_f1=np.nan))
+    with pytest.raises(InputError, match=r'no NaN: curves\.best_f1 is nan'):
+        write_record(broken, path)
+    assert read_record(path) == whole
     with pytest.raises(InputError, match='folder'):
-        write_record(make(), tmp_path)
+        write_record(whole, tmp_path)
 
 
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('{"schema_version": 1,', 'not a record of an evaluation: broken JSON'),
-        ('[]', 'not a record of an evaluation: it has no schema_version'),
-        ('{"images": []}', 'not a record of an evaluation: it has no schema_version'),
-        ('{"schema_version": 1}', 'its schema_version is 1, but must be 2; evaluate again'),
-        ('{"schema_version": 2, "images": 3}', 'it has no ann_file, boxes, classes, curves, f'),
-        (b'\xff\xfe', 'not a record of an evaluation: broken JSON'),
+        ('{"schema_version": 3,', 'broken JSON'),
+        ('[]', ': not a record of an evaluation: it has no schema_version'),
+        ('{"schema_version": 2}', ': its schema_version is 2, but must be 3; evaluate again'),
+        ('{"schema_version": 3, "images": 3}', 'Object missing required field `run`'),
     ],
 )
 def test_something_else_is_refused_in_one_line(tmp_path, text, message):
     path = tmp_path / 'record.json'
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    path.write_text(text)
     with pytest.raises(InputError, match=message) as error:
         read_record(path)
-    assert str(error.value).startswith(f'{path}: ')
+    assert str(error.value).startswith(str(path))
     assert '\n' not in str(error.value)
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r'none\.json: cannot be read \(No such file'):
-        read_record(tmp_path / 'none.json')
+@pytest.mark.parametrize(
+    ('place', 'value', 'message'),
+    [
+        ('images', True, r'Expected `int`, got `bool` - at `\$\.images`'),
+        ('classes', ['Can', 5, 'Cup'], r'Expected `str`, got `int` - at `\$\.classes\[1\]`'),
+        ('classes', ['Can'], r'boxes\.truth_per_class has 3 of 1 classes'),
+        ('run.name', None, r'Expected `str`, got `null` - at `\$\.run\.name`'),
+        ('boxes.found', 3, 'it has fields that schema 3 does not know'),
+        (
+            'boxes.truth_per_size.native',
+            {'small': 1},
+            r'required field `medium` - at .*native',
+        ),
+        ('metrics', {}, 'metrics must not be empty'),
+        ('metrics.keypoints', {}, "Invalid enum value 'keypoints'"),
+        ('metrics.bbox.coco', {'mAP': 0.5}, r"metrics\.bbox\.coco must have \['mAP', 'mAP_50'"),
+        ('metrics.segm.study.map', float('nan'), r'no NaN: metrics\.segm\.study\.map is nan'),
+        ('metrics.segm.study.map', 10**400, r'out of range - at .*\.study\.map'),
+        ('metrics.bbox.per_class.AP', [1, 2], r'bbox\.per_class\.AP has 2 of 3 classes'),
+        ('settings.iou', [0.5, 2], r'iou must be thresholds in \(0, 1\]'),
+    ],
+)
+def test_a_field_of_another_kind_is_named(whole, tmp_path, place, value, message):
+    content = asdict(whole)
+    *parents, last = place.split('.')
+    parent = content
+    for name in parents:
+        parent = parent[name]
+    parent[last] = value
+    path = tmp_path / 'test.json'
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=message) as error:
+        read_record(path)
+    assert str(error.value).startswith(f'{path}: not a record of an evaluation: ')
+    assert '\n' not in str(error.value)
 
 
 def test_ground_truth_is_known_again_whatever_its_ids_and_order():
@@ -154,21 +200,14 @@ def test_ground_truth_is_known_again_whatever_its_ids_and_order():
         return identify({'images': images}, boxes)
 
     whole = of(images)
-    assert len(whole) == 64
     other_ids = [{**images[1], 'id': 7}, {**images[0], 'id': 9}]
     assert of(other_ids, rows=(2, 1, 0), image=np.array([9, 9, 7])) == whole
     assert of(images, xyxy=xyxy.round(2)) == whole
-    others = [
-        of(images, rows=(0, 1)),
-        of(images, label=1 - label),
-        of(images, image=np.array([1, 2, 1])),
-        of(images, xyxy=xyxy + 0.01),
-        of(images, crowd=~crowd),
-        of([images[0] | {'file_name': 'x.jpg'}, images[1]]),
-        of([images[0] | {'height': 51}, images[1]]),
-        of([*images, images[0] | {'id': 3}]),
-    ]
-    assert len({whole, *others}) == 9
+    changes = [{'rows': (0, 1)}, {'label': 1 - label}, {'image': np.array([1, 2, 1])}]
+    changes += [{'xyxy': xyxy + 0.01}, {'crowd': ~crowd}]
+    others = [of(images, **change) for change in changes]
+    others += [of([images[0] | new, images[1]]) for new in ({'file_name': 'x.jpg'}, {'height': 51})]
+    assert len({whole, *others, of([*images, images[0] | {'id': 3}])}) == 9
 
 
 def test_curves_are_means_over_the_classes_with_ground_truth():
@@ -176,26 +215,10 @@ def test_curves_are_means_over_the_classes_with_ground_truth():
     f1 = np.concatenate([np.linspace(0, 1, 1001)[None], np.ones((1, 1001)) / 2, nothing])
     curves = ScoreCurves(np.linspace(0, 1, 1001), f1, f1, f1)
     precision = np.stack([np.ones(101), np.zeros(101), np.full(101, np.nan)])
-    made = make_curves(curves, precision)
-    assert made['precision'] == [0.5] * 101
-    assert made['recall'] == made['threshold'] == (np.arange(101) / 100).tolist()
-    assert made['f1'][::50] == [0.25, 0.5, 0.75]
-    assert (made['best_threshold'], made['best_f1']) == (1.0, 0.75)
+    made = mean_curves(curves, precision)
+    assert made.precision == (0.5,) * 101
+    assert made.recall == made.threshold == tuple((np.arange(101) / 100).tolist())
+    assert made.f1[::50] == (0.25, 0.5, 0.75)
+    assert (made.best_threshold, made.best_f1) == (1.0, 0.75)
     none = ScoreCurves(np.linspace(0, 1, 1001), *[np.repeat(nothing, 2, axis=0)] * 3)
-    assert make_curves(none, precision[2:]) is None
-
-
-@pytest.mark.parametrize(
-    ('section', 'content'),
-    [
-        ('figures', {'bbox': {}}),
-        ('figures', []),
-        ('classes', ['Can']),
-        ('boxes', {'truth': 3}),
-        ('boxes', None),
-    ],
-)
-def test_a_record_that_is_not_whole_inside_is_refused(tmp_path, section, content):
-    write_record(make() | {section: content}, tmp_path / 'test.json')
-    with pytest.raises(InputError, match=r'test\.json: not a record of an evaluation \('):
-        read_record(tmp_path / 'test.json')
+    assert mean_curves(none, precision[2:]) is None

@@ -2,8 +2,8 @@ import json
 
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
 
+from taco_plugin.evaluation.record import SizeCounts
 from taco_plugin.evaluation.taco_metric import TacoMetric
 
 CLASSES = ('Can', 'Cup')
@@ -13,8 +13,8 @@ def test_four_boxes_worked_by_hand(tmp_path, write_coco, score, true_boxes, pred
     scores = score(write_coco(tmp_path / 'a.json', true_boxes), predicted)
     # Cups: precision 1/2 up to recall 1/3, which are 34 of COCO's 101 points of recall.
     cup = 34 * 0.5 / 101
-    assert scores['coco/Can_precision'] == 1
-    assert scores['coco/Cup_precision'] == pytest.approx(cup, abs=1e-9)
+    assert scores['coco/bbox_Can_AP'] == 1
+    assert scores['coco/bbox_Cup_AP'] == pytest.approx(cup, abs=1e-9)
     assert scores['coco/bbox_mAP'] == pytest.approx((1 + cup) / 2, abs=1e-9)
     assert scores['coco/bbox_mAP_50'] == scores['coco/bbox_mAP_75'] == scores['coco/bbox_mAP']
     assert scores['coco/bbox_mAP_s'] == -1
@@ -41,11 +41,6 @@ def test_own_file_is_read_by_the_taxonomy(tmp_path, write_coco, score, true_boxe
     meta = {'classes': CLASSES, 'ann_file': path, 'taxonomy': str(csv)}
     prepared = write_coco(tmp_path / 'a.json', true_boxes)
     assert score(None, predicted, meta) == score(prepared, predicted)
-
-
-def test_nothing_detected_is_zero(tmp_path, write_coco, score, true_boxes):
-    scores = score(write_coco(tmp_path / 'a.json', true_boxes), {})
-    assert scores['coco/bbox_mAP'] == scores['coco/Can_precision'] == 0
 
 
 def test_study_figures_worked_by_hand(ann_file, score):
@@ -79,58 +74,48 @@ def test_sizes_at_the_input_worked_by_hand(ann_file, score):
 def test_each_class_has_its_figures(tmp_path, write_coco, score, true_boxes):
     path = write_coco(tmp_path / 'a.json', true_boxes[1:])
     scores = score(path, {1: [(1, 0.7, (50, 50, 40, 40))], 2: [(1, 0.6, (0, 0, 40, 30))]})
-    of_class = {key: v for key, v in scores.items() if not key.startswith('coco/bbox')}
+    of_class = {key: v for key, v in scores.items() if 'Can' in key or 'Cup' in key}
     third, two_thirds = 34 / 101, 67 / 101
     assert of_class == {
-        **{'coco/Can_precision': -1, 'coco/Can_AP50': -1, 'coco/Can_AR100': -1},
+        **dict.fromkeys((f'coco/bbox_Can_{name}' for name in ('AP', 'AP50', 'AR100')), -1),
         # The second cup is found up to IoU 0.75.
-        'coco/Cup_precision': pytest.approx((6 * two_thirds + 4 * third) / 10),
-        'coco/Cup_AP50': pytest.approx(two_thirds),
-        'coco/Cup_AR100': pytest.approx((6 * 2 / 3 + 4 / 3) / 10),
+        'coco/bbox_Cup_AP': pytest.approx((6 * two_thirds + 4 * third) / 10),
+        'coco/bbox_Cup_AP50': pytest.approx(two_thirds),
+        'coco/bbox_Cup_AR100': pytest.approx((6 * 2 / 3 + 4 / 3) / 10),
     }
     without = score(path, {}, classwise=False)
     assert set(without) == set(scores) - set(of_class)
     assert all(type(value) is float for value in scores.values())
 
 
-def test_the_evaluation_and_the_boxes_are_kept(
-    ann_file, capsys, monkeypatch, make_metric, predicted
-):
-    logged = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'info', logged.append)
+def test_the_evaluation_and_the_boxes_are_kept(ann_file, capsys, make_metric, predicted):
     metric = make_metric(ann_file, predicted, scales={1: (1.0, 1.0), 2: (3.0, 3.0)})
-    assert metric.evaluation == {}
+    assert metric.evaluation is None
     scores = metric.evaluate(size=2)
-    record = json.loads(json.dumps(metric.evaluation))
-    assert (record['classes'], record['ann_file']) == (list(CLASSES), ann_file)
-    assert record['boxes']['truth_per_size']['input'] == {'small': 0, 'medium': 2, 'large': 2}
-    assert record['figures']['bbox']['coco']['mAP'] == scores['coco/bbox_mAP']
-    assert record['figures']['bbox']['study']['map'] == scores['coco/bbox_study_map']
+    record = metric.evaluation
+    assert (record.classes, record.ann_file) == (CLASSES, ann_file)
+    assert record.boxes.truth_per_size.input == SizeCounts(small=0, medium=2, large=2)
+    assert record.metrics['bbox'].coco['mAP'] == scores['coco/bbox_mAP']
+    assert record.metrics['bbox'].study.map == scores['coco/bbox_study_map']
+    assert metric.image_sizes == {1: (100, 100), 2: (100, 100)}
     assert metric.truth.label.tolist() == [0, 1, 1, 1]
     assert metric.truth.xyxy[1].tolist() == [50, 50, 90, 90]
-    assert metric.found.image.tolist() == [1, 1, 1]
-    assert metric.found.label.tolist() == [0, 1, 1]
-    assert metric.found.xyxy[1].tolist() == [0, 50, 40, 90]
-    assert metric.found.score.tolist() == pytest.approx([0.9, 0.8, 0.7])
-    (table,) = logged
-    assert 'Cup        3  0.168  0.168  0.333\nbbox: mAP 0.584,' in table
+    assert metric.detections.image.tolist() == [1, 1, 1]
+    assert metric.detections.label.tolist() == [0, 1, 1]
+    assert metric.detections.xyxy[1].tolist() == [0, 50, 40, 90]
+    assert metric.detections.score.tolist() == pytest.approx([0.9, 0.8, 0.7])
+    assert metric.names == set(scores)
     assert capsys.readouterr().out == ''
 
 
 @pytest.mark.parametrize('images', [(), (1,)])
-def test_images_that_were_not_predicted_are_missed(ann_file, images, make_sample, score, predicted):
-    metric = TacoMetric()
-    metric.dataset_meta = {'classes': CLASSES, 'ann_file': ann_file}
-    for image in images:
-        metric.process({}, [make_sample(image, predicted[1], (1.0, 1.0))])
+def test_images_that_were_not_predicted_are_missed(ann_file, images, make_metric, score, predicted):
+    metric = make_metric(ann_file, predicted, images=images)
     scores = metric.evaluate(size=len(images))
     full = score(ann_file, predicted)
-    assert scores == (full if images else dict.fromkeys(full, 0.0) | absent(full))
-    assert metric.evaluation['boxes']['truth_per_class'] == [1, 3]
-
-
-def absent(scores) -> dict:
-    return {key: value for key, value in scores.items() if value == -1}
+    none = {name: min(value, 0.0) for name, value in full.items()}
+    assert scores == (full if images else none)
+    assert metric.evaluation.boxes.truth_per_class == (1, 3)
 
 
 def test_ground_truth_of_the_samples(ann_file, make_sample, score, true_boxes, predicted):
@@ -138,12 +123,8 @@ def test_ground_truth_of_the_samples(ann_file, make_sample, score, true_boxes, p
     metric.dataset_meta = {'classes': CLASSES}
     for image in (1, 2):
         instances = [
-            {
-                'bbox': [*box[:2], box[0] + box[2], box[1] + box[3]],
-                'bbox_label': CLASSES.index(name),
-                'ignore_flag': 0,
-            }
-            for number, name, box in true_boxes
+            {'bbox': [x, y, x + w, y + h], 'bbox_label': CLASSES.index(name), 'ignore_flag': 0}
+            for number, name, (x, y, w, h) in true_boxes
             if number == image
         ]
         sample = make_sample(image, predicted.get(image, []))

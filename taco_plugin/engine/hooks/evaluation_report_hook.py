@@ -1,10 +1,12 @@
-"""Writes what every evaluation found, as JSON and as pictures."""
+"""Writes what every evaluation yields, as JSON and as pictures."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,12 +17,11 @@ from mmengine.runner import Runner
 from mmengine.visualization import BaseVisBackend, LocalVisBackend
 from PIL import Image
 
-from ...evaluation.confusion import class_counts, confusion_matrix
-from ...evaluation.curves import best_f1, precision_recall, score_curves
-from ...evaluation.detection_errors import confident_errors, image_errors
-from ...evaluation.detections import Detections, write_detections
+from ...evaluation import curves
+from ...evaluation.detection_errors import choose_images, find_errors
+from ...evaluation.detections import EvaluatedBoxes, write_evaluated_boxes
 from ...evaluation.matching import match
-from ...evaluation.record import Record, make_curves, write_record
+from ...evaluation.record import EvaluatedRun, write_record
 from ...evaluation.taco_metric import TacoMetric
 from ...visualization import (
     plot_class_counts,
@@ -33,6 +34,10 @@ from ...visualization import (
     save_photo,
 )
 from ...visualization.mosaics import mosaic_of_errors, mosaic_of_predictions
+from .run_summary_hook import inner_datasets
+
+_USUAL_THRESHOLD = 0.25
+"""Confidence from which boxes are drawn, where there is nothing to find."""
 
 
 @HOOKS.register_module()
@@ -52,135 +57,159 @@ class EvaluationReportHook(Hook):
       errors; of tests only, as photographs take their time
 
     Of a test, ``evaluations/test.npz`` keeps the boxes, see
-    :func:`~taco_plugin.evaluation.detections.read_detections`: to compare runs image by image.
+    :func:`~taco_plugin.evaluation.detections.read_evaluated_boxes`: to compare runs image by image.
 
-    TensorBoard, WandB and other backends that are configured get the pictures too, and the figures
-    of a test.
+    Of several metrics, the first writes there, each other one into a folder of its prefix below.
+    What is measured is written before anything is drawn. Should a report fail, that is logged, and
+    the run goes on. TensorBoard, WandB and other backends that are configured get the pictures
+    too, and the metrics of a test.
 
     Args:
         enabled: If False, nothing is written.
         images: How many of the worst images are drawn.
     """
 
-    priority = 'VERY_LOW'  # after the figures have been logged
+    priority = 'VERY_LOW'  # after the metrics have been logged
 
     def __init__(self, enabled: bool = True, images: int = 8) -> None:
         self.enabled = enabled
         self.images = images
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Reports a validation; should that fail, it is logged and training goes on."""
-        for metric in self._metrics(runner.val_evaluator):
-            epoch = runner.epoch or None
-            name = f'val_{epoch or runner.iter}'
-            try:
-                drawn = _draw(metric)
-                figures = drawn.figures | _draw_training(runner)
-                self._write(runner, _record(runner, metric, drawn, name, epoch), figures, 'val')
-            except Exception:
-                runner.logger.exception(f'{name} could not be reported')
+        """Reports a validation."""
+        name = f'val_{runner.epoch or runner.iter}'
+        for metric, folder in self._evaluated(runner.val_evaluator):
+            with _log_failure(runner, name):
+                report = _Report(runner, metric, name, folder=folder)
+                report.write_record(epoch=runner.epoch or None)
+                report.save_plots(report.plot() | _plot_training(runner))
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Reports a test."""
-        for metric in self._metrics(runner.test_evaluator):
-            drawn = _draw(metric)
-            detections = _detections(runner, metric)
-            path = Path(runner.log_dir) / 'evaluations' / 'test.npz'
-            write_detections(detections, path)
-            self._write(runner, _record(runner, metric, drawn, 'test', None), drawn.figures, 'test')
-            for name, picture in self._draw_images(metric, detections, drawn.threshold):
-                path = Path(runner.log_dir) / 'figures' / 'test' / f'{name}.jpg'
-                save_photo(picture, path)
-                _show(runner, f'test/{name}', picture)
-            scalars = {f'test/{name}': figure for name, figure in (metrics or {}).items()}
-            for backend in _other_backends(runner):  # MMEngine gives them validations alone
+        for metric, folder in self._evaluated(runner.test_evaluator):
+            with _log_failure(runner, 'test'):
+                report = _Report(runner, metric, 'test', folder=folder)
+                report.write_record(checkpoint=runner._load_from)
+                boxes = report.write_boxes()
+                report.save_plots(report.plot())
+                report.save_photos(boxes, count=self.images)
+        with _log_failure(runner, 'test'):
+            scalars = {f'test/{name}': value for name, value in (metrics or {}).items()}
+            for backend in _other_backends(runner) if self.enabled else ():
                 backend.add_scalars(scalars, step=runner.epoch or runner.iter)
 
-    def _metrics(self, evaluator: Evaluator) -> list[TacoMetric]:
-        """The metrics that have evaluated in this process, the main one of several."""
-        metrics = [metric for metric in evaluator.metrics if isinstance(metric, TacoMetric)]
-        return [metric for metric in metrics if self.enabled and metric.evaluation]
+    def _evaluated(self, evaluator: Evaluator) -> Iterator[tuple[TacoMetric, str]]:
+        """The metrics that have evaluated in this process, the main one, and their folders."""
+        folders: list[str] = []
+        for metric in evaluator.metrics if self.enabled else ():
+            if isinstance(metric, TacoMetric) and metric.evaluation:
+                name = re.sub(r'\W+', '_', metric.prefix or '').strip('_')
+                unique = name if name and name not in folders else f'{name}{len(folders) + 1}'
+                yield metric, unique if folders else ''
+                folders.append(unique)
 
-    def _write(
-        self, runner: Runner, record: Record, figures: dict[str, Figure], split: str
-    ) -> None:
-        folder, name = Path(runner.log_dir), record['run']['name']
-        write_record(record, folder / 'evaluations' / f'{name}.json')
-        for title, figure in figures.items():
-            path = folder / 'figures' / split / f'{title}.png'
+
+class _Report:
+    """What is written of the evaluation of a metric, into a folder below that of the main one."""
+
+    def __init__(self, runner: Runner, metric: TacoMetric, name: str, *, folder: str) -> None:
+        self.runner, self.metric, self.name = runner, metric, name
+        split = name.partition('_')[0]
+        self.path = Path(runner.log_dir, 'evaluations', folder, f'{name}.json')
+        self.figures = Path(runner.log_dir, 'figures', split, folder)
+        self.title = '/'.join(filter(None, (split, folder)))
+        self.classes = metric.dataset_meta['classes']
+        self.colours = metric.dataset_meta['palette']
+        matches = match(metric.truth, metric.detections)
+        self.curves = curves.score_curves(matches, len(self.classes))
+        self.precision = curves.precision_recall(matches, len(self.classes))
+        threshold, _ = curves.best_f1(self.curves)
+        self.threshold = _USUAL_THRESHOLD if np.isnan(threshold) else threshold
+
+    def write_record(self, epoch: int | None = None, checkpoint: str | None = None) -> None:
+        """Writes what the metric and the runner know as JSON."""
+        assert self.metric.evaluation is not None
+        time = datetime.now().astimezone().isoformat(timespec='seconds')
+        iteration = self.runner.iter
+        run = EvaluatedRun(self.name, epoch, iteration, checkpoint=checkpoint, time=time)
+        mean = curves.mean_curves(self.curves, self.precision)
+        write_record(replace(self.metric.evaluation, run=run, curves=mean), self.path)
+
+    def write_boxes(self) -> EvaluatedBoxes:
+        """Writes the boxes of the images that were tested: all, unless the data were cut down."""
+        assert self.metric.evaluation is not None
+        every = inner_datasets(self.runner.test_dataloader.dataset)
+        path = self.metric.evaluation.ann_file
+        datasets = [one for one in every if getattr(one, 'ann_file', None) == path] or every
+        root = os.path.abspath(datasets[0].data_prefix['img'])
+        infos = [dataset.get_data_info(n) for dataset in datasets for n in range(len(dataset))]
+        images = {info['img_id']: os.path.relpath(info['img_path'], root) for info in infos}
+        boxes = EvaluatedBoxes(
+            folder=root,
+            images=images,
+            sizes={image: self.metric.image_sizes[image] for image in images},
+            truth=self.metric.truth[np.isin(self.metric.truth.image, list(images))],
+            detections=self.metric.detections,
+        )
+        write_evaluated_boxes(boxes, self.path.with_suffix('.npz'))
+        return boxes
+
+    def plot(self) -> dict[str, Figure]:
+        """Draws what needs no photographs."""
+        classes, colours = self.classes, self.colours
+        boxes = self.metric.truth, self.metric.detections, len(classes)
+        matrix = curves.confusion_matrix(*boxes, score_threshold=self.threshold)
+        counts = curves.class_counts(*boxes, score_threshold=self.threshold)
+        return {
+            'score_curves': plot_score_curves(self.curves, classes, colours),
+            'precision_recall': plot_precision_recall(self.precision, classes, colours),
+            'confusion_matrix': plot_confusion_matrix(matrix, classes),
+            'confusion_matrix_normalised': plot_confusion_matrix(matrix, classes, normalised=True),
+            'class_counts': plot_class_counts(*counts, classes),
+        }
+
+    def save_plots(self, plots: Mapping[str, Figure]) -> None:
+        """Writes plots as PNG files, and shows them to the backends."""
+        for name, figure in plots.items():
+            path = self.figures / f'{name}.png'
             save_figure(figure, path)
-            _show(runner, f'{split}/{title}', path)
-        runner.logger.info(f'{name}: figures in {folder / "figures" / split}')
+            _show(self.runner, f'{self.title}/{name}', path)
+        self.runner.logger.info(f'{self.name}: plots in {self.figures}')
 
-    def _draw_images(
-        self, metric: TacoMetric, detections: Detections, threshold: float
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """Mosaics of the worst images and of the most confident errors."""
-        paths, boxes = detections.paths, (detections.truth, detections.found)
-        classes, colours = metric.dataset_meta['classes'], metric.dataset_meta['palette']
-        worst = image_errors(*boxes, threshold).image[: self.images]
-        chosen = {image: paths[image] for image in worst.tolist()}
-        if chosen:
-            yield 'worst_images', mosaic_of_predictions(chosen, *boxes, classes, colours, threshold)
-            errors = confident_errors(*boxes, threshold)
-            yield 'errors', mosaic_of_errors(paths, *boxes, errors, classes)
-
-
-class _Drawn(NamedTuple):
-    """Figures by their names, the confidence threshold that they are at, and mean curves."""
-
-    figures: dict[str, Figure]
-    threshold: float
-    curves: Record | None
-
-
-def _draw(metric: TacoMetric) -> _Drawn:
-    """Draws an evaluation."""
-    classes, colours = metric.dataset_meta['classes'], metric.dataset_meta['palette']
-    matches = match(metric.truth, metric.found)
-    curves = score_curves(matches, len(classes))
-    threshold, _ = best_f1(curves)
-    threshold = 0.25 if np.isnan(threshold) else threshold  # where there is nothing to find
-    boxes = metric.truth, metric.found, len(classes)
-    matrix = confusion_matrix(*boxes, threshold)
-    precision = precision_recall(matches, len(classes))
-    figures = {
-        'score_curves': plot_score_curves(curves, classes, colours),
-        'precision_recall': plot_precision_recall(precision, classes, colours),
-        'confusion_matrix': plot_confusion_matrix(matrix, classes),
-        'confusion_matrix_normalised': plot_confusion_matrix(matrix, classes, normalised=True),
-        'class_counts': plot_class_counts(*class_counts(*boxes, threshold), classes),
-    }
-    return _Drawn(figures, threshold, make_curves(curves, precision))
+    def save_photos(self, kept: EvaluatedBoxes, *, count: int) -> None:
+        """Draws the worst images and the most confident errors."""
+        boxes = kept.truth, kept.detections
+        worst = choose_images(kept.truth, [kept.detections], [self.threshold], count=count)
+        if not worst:
+            return
+        chosen = {image: kept.paths[image] for image in worst}
+        shared = {'classes': self.classes, 'sizes': kept.sizes}
+        drawn = {
+            'worst_images': mosaic_of_predictions(
+                chosen, *boxes, colors=self.colours, score_threshold=self.threshold, **shared
+            ),
+            'errors': mosaic_of_errors(
+                kept.paths, *boxes, errors=find_errors(*boxes, self.threshold), **shared
+            ),
+        }
+        for name, picture in drawn.items():
+            save_photo(picture, self.figures / f'{name}.jpg')
+            _show(self.runner, f'{self.title}/{name}', picture)
 
 
-def _record(
-    runner: Runner, metric: TacoMetric, drawn: _Drawn, name: str, epoch: int | None
-) -> Record:
-    run = {
-        'name': name,
-        'epoch': epoch,
-        'iteration': runner.iter,
-        'checkpoint': runner._load_from if name == 'test' else None,
-        'time': datetime.now().astimezone().isoformat(timespec='seconds'),
-    }
-    return metric.evaluation | {'run': run, 'curves': drawn.curves}
+@contextmanager
+def _log_failure(runner: Runner, name: str) -> Iterator[None]:
+    """Logs an error of a report, which is no reason to lose a training or the scores of a test."""
+    try:
+        yield
+    except Exception:
+        runner.logger.exception(f'{name} could not be reported')
 
 
-def _detections(runner: Runner, metric: TacoMetric) -> Detections:
-    """Boxes of the images that were tested: all, unless the data set was cut down."""
-    dataset = runner.test_dataloader.dataset
-    folder = os.path.abspath(dataset.data_prefix['img'])
-    infos = map(dataset.get_data_info, range(len(dataset)))
-    images = {info['img_id']: os.path.relpath(info['img_path'], folder) for info in infos}
-    truth = metric.truth[np.isin(metric.truth.image, list(images))]
-    return Detections(folder, images, truth, metric.found)
-
-
-def _draw_training(runner: Runner) -> dict[str, Figure]:
+def _plot_training(runner: Runner) -> dict[str, Figure]:
     """Loss and mAP, where a local backend has logged them."""
     path = Path(runner.log_dir) / 'vis_data' / 'scalars.json'
-    rows: list[dict[str, Any]] = read_scalars(path) if path.is_file() else []
+    rows = read_scalars(path) if path.is_file() else []
     return {'training': plot_training(rows)} if rows else {}
 
 

@@ -1,7 +1,7 @@
 """Ends a training that does not get better any more, once its schedule allows to tell."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mmdet.engine.hooks import PipelineSwitchHook, YOLOXModeSwitchHook
@@ -18,10 +18,6 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from ...errors import InputError
 
 _KEPT = 'early_stopping'
-_UNDEFINED = -1
-"""What COCO's figures are without ground truth."""
-
-_LEAST_PATIENCE = 5
 _OFF = 'default_hooks.early_stopping.enabled=False'
 
 
@@ -36,15 +32,15 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
     patience, only the shipped configs of YOLOX can stop early: after 100 of their 300 epochs
     without improvement, and then without the epochs without mosaics at their end.
 
-    A figure of -1, of no ground truth, is not counted; one that is not finite ends the training.
+    A metric of -1, of no ground truth, is not counted; one that is not finite ends the training.
     Checkpoints keep the count, and a resumed training goes on with it. As they are saved before
     their epoch is validated, that validation may be missing, and the training go on for one more.
-    Processes stop together, as each is given the same figures.
+    Processes stop together, as each is given the same metrics.
 
     Args:
-        monitor: Key of the figure.
+        monitor: Key of the metric.
         rule: ``greater`` or ``less``, whichever is better.
-        min_delta: By how much a figure has to be better than the best before.
+        min_delta: By how much a metric has to be better than the best before.
         patience: How many validations in a row may be no better; by default as many as a third
             of the training has, and five at least.
         enabled: If False, the training is never stopped.
@@ -58,6 +54,7 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
 
     best_score: float
     patience: int | None
+    _kept: dict[str, Any]
 
     def __init__(
         self,
@@ -76,8 +73,6 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
         super().__init__(monitor, rule, min_delta, patience=patience, **kwargs)
         self.enabled = enabled
         self._training = False
-        self._best_at = 0
-        self._last_iter = 0
 
     def before_run(self, runner: Runner) -> None:
         """Does nothing; the stock hook makes a mere test build the training loop."""
@@ -85,11 +80,8 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
     def before_train(self, runner: Runner) -> None:
         """Takes up the count of a checkpoint that is resumed from."""
         self._training = self.enabled
-        kept = runner.message_hub.get_info(_KEPT, {})
-        self.best_score = kept.get('best_score', self.best_score)
-        self.wait_count = kept.get('wait_count', 0)
-        self._best_at = kept.get('best_at', 0)
-        self._last_iter = kept.get('last_iter', 0)
+        new = {'best_score': self.best_score, 'best_at': 0, 'wait_count': 0, 'last_iter': 0}
+        self._kept = new | runner.message_hub.get_info(_KEPT, {})
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Counts a validation of a training, and stops it if there is a reason."""
@@ -98,7 +90,7 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
             return
         if self.monitor not in metrics:
             super().after_val_epoch(runner, metrics)  # warns, or raises if strict
-        elif metrics[self.monitor] == _UNDEFINED:
+        elif metrics[self.monitor] == -1:  # COCO's metrics without ground truth
             runner.logger.warning(f'{self.monitor} is -1: early stopping does not count it')
         else:
             self._count(runner, metrics[self.monitor])
@@ -112,22 +104,17 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
                 )
 
     def _count(self, runner: Runner, score: float) -> None:
+        kept = self._kept
         changes = [*_falls(runner), *_switches(runner)]
-        if any(self._last_iter <= change < runner.iter for change in changes):
-            self.wait_count = 0
+        if any(kept['last_iter'] <= change < runner.iter for change in changes):
+            kept['wait_count'] = 0
         surpasses = self.rule_map[self.rule]
-        if math.isfinite(score) and not surpasses(self.best_score + self.min_delta, score):
-            self.best_score, self._best_at, self.wait_count = score, _progress(runner)[0], 0
+        if math.isfinite(score) and not surpasses(kept['best_score'] + self.min_delta, score):
+            kept |= {'best_score': score, 'best_at': _progress(runner)[0], 'wait_count': 0}
         else:
-            self.wait_count += 1
-        self._last_iter = runner.iter
-        kept = {
-            'best_score': self.best_score,
-            'best_at': self._best_at,
-            'wait_count': self.wait_count,
-            'last_iter': self._last_iter,
-        }
-        runner.message_hub.update_info(_KEPT, kept)
+            kept['wait_count'] += 1
+        kept['last_iter'] = runner.iter
+        runner.message_hub.update_info(_KEPT, dict(kept))
 
     def _reason_to_stop(self, runner: Runner, score: float, unit: str) -> str | None:
         if self.check_finite and not math.isfinite(score):
@@ -135,21 +122,17 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
         threshold = self.stopping_threshold
         if threshold is not None and self.rule_map[self.rule](score, threshold):
             return f'{self.monitor} is {score:.4f}, {self.rule} than {threshold}'
-        if self.wait_count < self._find_patience(runner):
+        count, patience = self._kept['wait_count'], self.patience
+        if patience is None:
+            validations = _progress(runner)[1] / runner.train_loop.val_interval
+            patience = max(math.ceil(validations / 3), 5)
+        if count < patience or any(runner.iter <= fall for fall in _falls(runner)):
             return None
-        if any(runner.iter <= fall for fall in _falls(runner)):
-            return None
-        validations = f'{self.wait_count} validation{"s" * (self.wait_count > 1)}'
         return (
-            f'{self.monitor} was {self.best_score:.4f} after {unit} {self._best_at}, and has not '
-            f'got better by {abs(self.min_delta):g} in {validations} since'
+            f'{self.monitor} was {self._kept["best_score"]:.4f} after {unit} '
+            f'{self._kept["best_at"]}, and has not got better by {abs(self.min_delta):g} in '
+            f'{count} validation{"s" * (count > 1)} since'
         )
-
-    def _find_patience(self, runner: Runner) -> int:
-        if self.patience is not None:
-            return self.patience
-        validations = _progress(runner)[1] / runner.train_loop.val_interval
-        return max(math.ceil(validations / 3), _LEAST_PATIENCE)
 
 
 def _progress(runner: Runner) -> tuple[int, int, str]:
@@ -168,13 +151,13 @@ def _falls(runner: Runner) -> Iterator[int]:
     for scheduler in schedulers:
         unit = length if scheduler.by_epoch else 1
         end = min(scheduler.end * unit, runner.max_iters)
-        steps: Iterator[int] | range = iter([0])
+        steps: Iterable[int] = [0]
         if isinstance(scheduler, MultiStepParamScheduler):
-            steps = iter(scheduler.milestones)
+            steps = scheduler.milestones
         elif isinstance(scheduler, StepParamScheduler):
             steps = range(scheduler.step_size, runner.max_iters, scheduler.step_size)
         elif isinstance(scheduler, ConstantParamScheduler | ReduceOnPlateauParamScheduler):
-            continue
+            steps = []
         yield from (fall for step in steps if (fall := (scheduler.begin + step) * unit) < end)
 
 
