@@ -1,12 +1,10 @@
 """Figures of evaluations and trainings: data in, matplotlib figure out, no window needed."""
 
-from .class_counts import plot_class_counts
-from .confusion_matrix import plot_confusion_matrix
+from .bars import plot_class_counts
+from .class_curves import plot_precision_recall, plot_score_curves
 from .figure import save_figure, save_photo
-from .precision_recall import plot_precision_recall
-from .scalars import read_scalars
-from .score_curves import plot_score_curves
-from .training import plot_training
+from .matrices import plot_confusion_matrix
+from .training import plot_training, read_scalars
 
 __all__ = [
     'plot_class_counts',

@@ -3,231 +3,160 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from ..boxes import Boxes
-from ..errors import InputError
 from ..evaluation.detection_errors import DetectionErrors
-from .labels import draw_boxes, draw_frame
-from .photo import Photo, Source, read_photo
-from .tiles import TEXT, Color, font, paste, text_tile, wrap
+from ..images import Size
+from .figure import empty_figure
+from .photo import Color, Frame, Panel, draw_tile, join_tiles, read_photo, render
 
-WRONG: Color = (255, 120, 0)
-TRUE: Color = (86, 180, 233)
+_WRONG: Color = (255, 120, 0)
+_TRUE: Color = (86, 180, 233)
 _LEGEND = 'orange: the wrong detection   blue, dashed: true boxes, bold the one in question'
+_ERRORS = {
+    'classification': 'classification error',
+    'localization': 'localization error',
+    'both': 'classification and localization error',
+}
+_PHOTO_SIDE, _PHOTO_COLUMNS = 480, 2
+_CROP_SIDE, _CROP_COLUMNS = 240, 6
 _LEAST_CROP = 64.0
+_MOST_WRONG, _MOST_MISSED, _MOST_PER_IMAGE = 24, 12, 3
 
 
 def mosaic_of_predictions(
-    images: Mapping[int, Source],
+    images: Mapping[int, str | Path],
     truth: Boxes,
-    found: Boxes,
+    detections: Boxes,
+    *,
     classes: Sequence[str],
     colors: Sequence[Color],
-    score_threshold: float = 0.25,
-    columns: int = 2,
-    side: int = 480,
+    sizes: Mapping[int, Size],
+    score_threshold: float,
 ) -> np.ndarray:
     """Draws each image twice: with its true boxes on the left, with the detections on the right.
 
     Frames and labels have the colour of their class; a box too small to be seen is ringed. Labels
-    neither cover each other nor leave the tile. The title of a tile counts labels for which there
-    is no room, and boxes that reach beyond the image. An image that cannot be read is a grey tile
-    that says so.
+    do not cover each other. The title of a panel counts labels for which there is no room, and
+    boxes that reach beyond the image. An image that cannot be read is a grey panel that says so.
 
     Args:
-        images: Image id -> file, or RGB pixels of shape (H, W, 3), uint8. Boxes of other images
-            are not drawn. Files are turned as their EXIF data say, as annotations assume.
-        truth: Ground truth.
-        found: Detections.
+        images: Image id -> file, which may be a scaled copy; at least one.
+        truth: Ground truth, of these and other images.
+        detections: What was detected.
         classes: Name of each class.
         colors: RGB in [0, 255] of each class.
+        sizes: Image id -> width and height of the original, in whose pixels boxes are.
         score_threshold: Least confidence of a detection that is drawn.
-        columns: Images in a row.
-        side: Of a tile, pixels.
 
     Returns:
         RGB, uint8, shape (H, W, 3).
-
-    Raises:
-        InputError: If there is no image, a class has no colour, or a box no class.
     """
-    if not images:
-        raise InputError('images must not be empty')
-    if len(colors) < len(classes):
-        raise InputError(f'colors must be {len(classes)} or more, but are {len(colors)}')
-    _check_classes(classes, truth, found)
-    found = found[np.argsort(-found.score, kind='stable')]
-    found = found[found.score >= score_threshold]
-    what = f'detections with score >= {score_threshold:g}'
-    pairs = []
-    for image, source in images.items():
-        photo = read_photo(image, source, side)
-        true, seen = truth[truth.image == image], found[found.image == image]
-        names = [classes[label] for label in true.label]
-        scores = [f'{classes[t]} {s:.2f}' for t, s in zip(seen.label, seen.score, strict=True)]
-        left = _tile_of_boxes(photo, 'true boxes', true, names, colors, side)
-        right = _tile_of_boxes(photo, what, seen, scores, colors, side)
-        pairs.append(paste([left, right], columns=2, gap=2))
-    return np.asarray(paste(pairs, columns, gap=14))
+    detections = detections[np.argsort(-detections.score, kind='stable')]
+    detections = detections[detections.score >= score_threshold]
+    tiles = []
+    for image, path in images.items():
+        photo = read_photo(path, _name(path), sizes[image], side=_PHOTO_SIDE)
+        true, detected = truth[truth.image == image], detections[detections.image == image]
+        scores = zip(detected.label, detected.score, strict=True)
+        labels = [classes[k] for k in true.label], [f'{classes[k]} {s:.2f}' for k, s in scores]
+        what = 'true boxes', f'detections with score >= {score_threshold:g}'
+        pair = []
+        for boxes, texts, name in zip((true, detected), labels, what, strict=True):
+            rows = zip(boxes.xyxy, boxes.label, texts, strict=True)
+            frames = [Frame(box, colors[kind], text) for box, kind, text in rows]
+            title = f'{photo.name}, {name}: {len(boxes)}'
+            pair.append(draw_tile(Panel(photo, title, frames), _PHOTO_SIDE))
+        tiles.append(join_tiles(pair, 2))
+    return join_tiles(tiles, _PHOTO_COLUMNS, gap=14)
 
 
 def mosaic_of_errors(
-    images: Mapping[int, Source],
+    images: Mapping[int, str | Path],
     truth: Boxes,
-    found: Boxes,
+    detections: Boxes,
+    *,
     errors: DetectionErrors,
     classes: Sequence[str],
-    most: int = 24,
-    most_missed: int = 12,
-    most_per_image: int = 3,
-    columns: int = 6,
-    side: int = 240,
+    sizes: Mapping[int, Size],
 ) -> np.ndarray:
-    """Draws crops around the most confident wrong detections, then around missed boxes.
+    """Draws crops around the 24 most confident wrong detections, then around 12 missed boxes.
 
-    A crop is 3 times as long as the box or more, 64 pixels at least, the image at most. The wrong
-    detection has a solid orange frame, true boxes have dashed blue ones, bold if the error is about
-    them. A missed box has no crop of its own if it is the true box of an error that has one.
+    No more than three of either are of one image. A crop is 3 times as long as the box or more, 64
+    pixels at least, the image at most. The wrong detection has a solid orange frame, true boxes
+    have dashed blue ones, bold if the error is about them. A missed box has no crop of its own if
+    it is the true box of an error that has one.
 
-    Args:
-        images: Image id -> file, or RGB pixels of shape (H, W, 3), uint8. Files are turned as
-            their EXIF data say.
-        truth: Ground truth, as it was given to ``confident_errors``.
-        found: Detections, as they were given to it.
-        errors: What it returned.
-        classes: Name of each class.
-        most: How many wrong detections are drawn at most.
-        most_missed: How many missed boxes are drawn at most.
-        most_per_image: How many of each of the two may be of one image.
-        columns: Crops in a row.
-        side: Of a crop in the mosaic, pixels.
-
-    Returns:
-        RGB, uint8, shape (H, W, 3).
-
-    Raises:
-        InputError: If a box has no class, or an image with an error is not given.
+    Arguments are those of :func:`mosaic_of_predictions`; ``errors`` are what ``find_errors``
+    returns of the boxes.
     """
-    _check_classes(classes, truth, found)
-    shown = _choose(found.image[errors.found], most, most_per_image)
-    missed = errors.missed[~np.isin(errors.missed, errors.truth[shown])]
-    missed = missed[_choose(truth.image[missed], most_missed, most_per_image)]
-    cases = [
-        *_wrong_cases(truth, found, errors, classes, shown),
-        *_missed_cases(truth, missed, classes),
-    ]
-    captions = [wrap(case.caption, font(TEXT), side) for case in cases]
-    lines = 1 + max((len(caption) for caption in captions), default=0)
-    tiles: dict[int, Image.Image] = {}
-    for image in dict.fromkeys(case.image for case in cases):  # each file is read once
-        if image not in images:
-            raise InputError(f'images has no image {image}, which has an error')
-        here = [number for number, case in enumerate(cases) if case.image == image]
-        photo = read_photo(image, images[image], side, min(cases[n].length for n in here))
+    tiles = []
+    for image, frames, title in _choose_cases(truth, detections, errors, classes):
+        path, size = images[image], sizes[image]
+        square = _place_crop(size, frames)
+        photo = read_photo(path, _name(path), size, side=_CROP_SIDE, length=square[2])
         true = truth.xyxy[truth.image == image]
-        for number in here:
-            picture = _draw_case(photo, cases[number], true, side)
-            caption = text_tile(captions[number], side, lines, photo.name)
-            tiles[number] = paste([picture, caption], columns=1)
-    width = (side + 8) * min(columns, max(len(cases), 1)) - 8
-    parts = [text_tile([_LEGEND] if cases else ['no errors'], width)]
-    if cases:
-        parts.append(paste([tiles[number] for number in range(len(cases))], columns, gap=8))
-    return np.asarray(paste(parts, columns=1, gap=4))
+        others = [Frame(box, _TRUE, width=1, dashed=True) for box in true]
+        panel = Panel(photo, f'{title}\n{photo.name}', [*frames, *others], square)
+        tiles.append(draw_tile(panel, _CROP_SIDE, lines=4))
+    if not tiles:
+        return render(empty_figure('Errors', 'no errors'))
+    return join_tiles(tiles, _CROP_COLUMNS, heading=_LEGEND)
 
 
-@dataclass(frozen=True, eq=False)
-class _Case:
-    """An error, and its boxes: the wrong detection (N = 0 or 1) and the true box (M = 0 or 1)."""
+def _choose_cases(
+    truth: Boxes, detections: Boxes, errors: DetectionErrors, classes: Sequence[str]
+) -> list[tuple[int, list[Frame], str]]:
+    """Image, frames (the main one first) and title of each error to be drawn."""
+    shown = _choose(detections.image[errors.detection], _MOST_WRONG)
+    missed = errors.missed[~np.isin(errors.missed, errors.truth[shown])]
+    missed = missed[_choose(truth.image[missed], _MOST_MISSED)]
+    cases = []
+    for row in shown.tolist():
+        wrong, partner, kind = errors.detection[row], errors.truth[row], errors.kind[row]
+        title = f'{_ERRORS.get(kind, kind)}: {classes[detections.label[wrong]]}'
+        title += f' ({detections.score[wrong]:.2f})'
+        frames = [Frame(detections.xyxy[wrong], _WRONG)]
+        if partner >= 0:
+            frames.append(Frame(truth.xyxy[partner], _TRUE, width=2.5, dashed=True))
+        if kind in ('classification', 'both'):
+            title += f', is {classes[truth.label[partner]]}'
+        if kind in ('localization', 'both'):
+            title += f', IoU\u00a0{errors.iou[row]:.2f}'
+        cases.append((int(detections.image[wrong]), frames, title))
+    for row in missed.tolist():
+        width, height = truth.xyxy[row, 2:] - truth.xyxy[row, :2]
+        title = f'missed: {classes[truth.label[row]]}, {width:.0f}×{height:.0f}\u00a0px'
+        frame = Frame(truth.xyxy[row], _TRUE, width=2.5, dashed=True)
+        cases.append((int(truth.image[row]), [frame], title))
+    return cases
 
-    image: int
-    wrong: np.ndarray
-    true: np.ndarray
-    caption: str
 
-    @property
-    def extent(self) -> np.ndarray:
-        """Left, top, right and bottom of the boxes together."""
-        boxes = np.concatenate([self.wrong, self.true])
-        return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
-
-    @property
-    def length(self) -> float:
-        """Side of the square to be drawn, pixels of the image."""
-        main = np.concatenate([self.wrong, self.true])[0]
-        sides = 3 * (main[2:] - main[:2]), 1.5 * (self.extent[2:] - self.extent[:2])
-        return max(float(np.max(sides)), _LEAST_CROP)
-
-
-def _choose(images: np.ndarray, most: int, most_per_image: int) -> np.ndarray:
+def _choose(images: np.ndarray, most: int) -> np.ndarray:
     """Positions of the first, of which no image has too many."""
     count: Counter[int] = Counter()
     chosen: list[int] = []
     for position, image in enumerate(images.tolist()):
         count[image] += 1
-        if count[image] <= most_per_image and len(chosen) < most:
+        if count[image] <= _MOST_PER_IMAGE and len(chosen) < most:
             chosen.append(position)
     return np.array(chosen, dtype=np.int64)
 
 
-def _wrong_cases(
-    truth: Boxes,
-    found: Boxes,
-    errors: DetectionErrors,
-    classes: Sequence[str],
-    shown: np.ndarray,
-) -> Iterator[_Case]:
-    columns = (errors.found[shown], errors.truth[shown], errors.kind[shown], errors.iou[shown])
-    for row, partner, kind, iou in zip(*columns, strict=True):
-        caption = f'{kind}: {classes[found.label[row]]} ({found.score[row]:.2f})'
-        caption += f', is {classes[truth.label[partner]]}' if 'confused' in kind else ''
-        caption += f', IoU\u00a0{iou:.2f}' if 'located' in kind else ''
-        true = truth.xyxy[[partner] if partner >= 0 else []]
-        yield _Case(int(found.image[row]), found.xyxy[[row]], true, caption)
+def _place_crop(size: Size, frames: Sequence[Frame]) -> tuple[float, float, float]:
+    """Left, top and length of the square around boxes, the main one first, within the image."""
+    main, *others = (frame.box.reshape(2, 2) for frame in frames)
+    every = np.concatenate([main, *others])
+    length = max(3 * np.ptp(main, axis=0).max(), 1.5 * np.ptp(every, axis=0).max(), _LEAST_CROP)
+    length = min(length, max(size))
+    start = (every.min(axis=0) + every.max(axis=0) - length) / 2
+    room = np.subtract(size, length)
+    return *np.where(room < 0, room / 2, start.clip(0, room.clip(0))), length
 
 
-def _missed_cases(truth: Boxes, missed: np.ndarray, classes: Sequence[str]) -> Iterator[_Case]:
-    for row in missed:
-        width, height = truth.xyxy[row, 2:] - truth.xyxy[row, :2]
-        caption = f'missed: {classes[truth.label[row]]}, {width:.0f}\u00d7{height:.0f}\u00a0px'
-        yield _Case(int(truth.image[row]), np.empty((0, 4)), truth.xyxy[[row]], caption)
-
-
-def _draw_case(photo: Photo, case: _Case, true: np.ndarray, side: int) -> Image.Image:
-    """A crop, with dashes around all true boxes of the image, shape (N, 4)."""
-    picture, corner, zoom = photo.crop((case.extent[:2] + case.extent[2:]) / 2, case.length, side)
-    if zoom:
-        draw = ImageDraw.Draw(picture)
-        frames = [(true, TRUE, 1, 4), (case.true, TRUE, 3, 8), (case.wrong, WRONG, 2, 0)]
-        for boxes, color, width, dash in frames:
-            for box in boxes:
-                draw_frame(draw, (box - np.tile(corner, 2)) * zoom, color, width, dash)
-    return picture
-
-
-def _tile_of_boxes(
-    photo: Photo, what: str, boxes: Boxes, texts: Sequence[str], colors: Sequence[Color], side: int
-) -> Image.Image:
-    """All of an image with its boxes and their labels, below a title."""
-    picture, corner, zoom = photo.crop(photo.size / 2, np.inf, side)
-    title = f'{photo.name}, {what}: {len(boxes)}'
-    if zoom:
-        scaled = (boxes.xyxy - np.tile(corner, 2)) * zoom
-        left_out = draw_boxes(picture, scaled, texts, [colors[label] for label in boxes.label])
-        title += f', {left_out} without a label' if left_out else ''
-        beyond = photo.count_beyond(boxes.xyxy)
-        title += f', {beyond} beyond the image' if beyond else ''
-    return paste([text_tile([title], side), picture], columns=1, gap=0)
-
-
-def _check_classes(classes: Sequence[str], *boxes: Boxes) -> None:
-    largest = max((int(some.label.max()) for some in boxes if len(some)), default=-1)
-    if largest >= len(classes):
-        raise InputError(
-            f'classes must name every label, but there are {len(classes)} and {largest}'
-        )
+def _name(path: str | Path) -> str:
+    return '/'.join(Path(path).parts[-2:])

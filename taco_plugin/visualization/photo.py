@@ -1,87 +1,212 @@
-"""An image to draw on: read from a file no larger than needed, and cut into square tiles."""
+"""Photographs with boxes: read no larger than needed, drawn on axes, put side by side."""
 
 from __future__ import annotations
 
+import math
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import Bbox
 from PIL import Image
 
-from .tiles import PADDING, unread_tile
+from ..images import Size, displayed_size, turn_upright
 
-Source = str | Path | np.ndarray
-"""A file, or RGB pixels of shape (H, W, 3), uint8."""
+Color = tuple[int, int, int]  # RGB in [0, 255]
 
-_REDUCED = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
+_DPI = 100
+_CHARACTER, _LINE = 6.2, 14  # pixels of a title
+_SMALL = 9  # pixels of the picture; a box whose longer side is fewer gets a ring, not to scale
+_STEPS = 100  # in which labels are moved apart at most
+_MOST_LABELS = 30
+"""More hide the photograph, and take adjustText gigabytes where all of their boxes overlap."""
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """Pixels, RGB, by how much they are reduced, and what the image is called; None if unread."""
+    """A photograph to draw on.
+
+    Args:
+        pixels: RGB, uint8, shape (H, W, 3), no larger than they are drawn; None if unreadable.
+        size: Width and height in the pixels that boxes are given in.
+        name: What it is called.
+    """
 
     pixels: np.ndarray | None
-    reduction: int
+    size: Size
     name: str
 
-    @property
-    def size(self) -> np.ndarray:
-        """Width and height of the image before it was reduced, but for rounding."""
-        return (
-            np.array((0, 0) if self.pixels is None else self.pixels.shape[1::-1]) * self.reduction
-        )
 
-    def count_beyond(self, boxes: np.ndarray) -> int:
-        """How many boxes end outside of it: those of a file of another size, for one."""
-        return int((boxes[:, 2:] > self.size + 2 * self.reduction).any(axis=1).sum())
+def read_photo(
+    path: str | Path, name: str, size: Size | None = None, *, side: int, length: float = math.inf
+) -> Photo:
+    """Reads a photograph, turned as its EXIF data say and no larger than needed.
 
-    def crop(
-        self, centre: np.ndarray, length: float, side: int
-    ) -> tuple[Image.Image, np.ndarray, float]:
-        """A square of it, ``length`` pixels of the image long, as a tile of ``side`` pixels.
-
-        It is moved into the image, and as long as that at most; what is beyond is grey. Also
-        returns the corner of the square in pixels of the image, and by how much to multiply what
-        is relative to it, 0 if the image is unread.
-        """
-        if self.pixels is None:
-            return unread_tile(self.name, side), np.zeros(2), 0.0
-        extent = np.array(self.pixels.shape[1::-1])
-        size = max(round(min(length / self.reduction, extent.max())), 1)
-        limits = extent - size
-        start = np.round(centre / self.reduction - size / 2).astype(int)
-        left, top = np.where(limits < 0, limits // 2, np.clip(start, 0, np.maximum(limits, 0)))
-        square = np.full((size, size, 3), PADDING, dtype=np.uint8)
-        part = self.pixels[max(top, 0) : top + size, max(left, 0) : left + size]
-        y, x = max(-top, 0), max(-left, 0)
-        square[y : y + part.shape[0], x : x + part.shape[1]] = part
-        how = cv2.INTER_AREA if size > side else cv2.INTER_CUBIC
-        picture = cv2.resize(square, (side, side), interpolation=how)
-        corner = np.array([left, top]) * self.reduction
-        return Image.fromarray(picture), corner, side / size / self.reduction
-
-
-def read_photo(image: int, source: Source, side: int, length: float = np.inf) -> Photo:
-    """Reads an image, reduced as far as ``length`` pixels of it, or all, still are ``side``."""
-    if isinstance(source, np.ndarray):
-        return Photo(source, 1, _name(image, source))
-    pixels = None
-    reduction = 1
+    Of a scaled copy, ``size`` is that of the original, in whose pixels boxes are; None if it is the
+    file's own. ``length``, of them, are to be drawn as ``side`` pixels; the whole by default.
+    """
     try:
-        with Image.open(source) as header:
-            length = min(length, max(header.size))
-        reduction = max(factor for factor in _REDUCED if factor == 1 or length >= factor * side)
-        pixels = cv2.imread(str(source), _REDUCED[reduction])
-    except (OSError, Image.DecompressionBombError, cv2.error):
-        pass  # the tile says so
-    return Photo(None if pixels is None else pixels[..., ::-1], reduction, _name(image, source))
+        with Image.open(path) as image:
+            size = size or displayed_size(image)
+            share = side / min(length, max(size)) * max(size) / max(image.size)
+            width, height = (math.ceil(pixels * share) for pixels in image.size)
+            image.thumbnail((width, height))  # decodes a JPEG smaller, and enlarges nothing
+            return Photo(np.asarray(turn_upright(image).convert('RGB')), size, name)
+    # Pillow promises no particular error; the picture says that there is one.
+    except Exception:  # noqa: BLE001
+        return Photo(None, size or (1, 1), name)
 
 
-def _name(image: int, source: Source) -> str:
-    return f'image {image}' if isinstance(source, np.ndarray) else '/'.join(Path(source).parts[-2:])
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A box to be drawn: xyxy in pixels of the photograph."""
+
+    box: np.ndarray
+    color: Color
+    label: str = ''
+    width: float = 1.5
+    dashed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A photograph with boxes, the most important first, below a title.
+
+    Args:
+        photo: What is drawn.
+        title: May have several lines.
+        frames: Of the boxes.
+        square: Left, top and length of the part to be drawn; None for the whole photograph.
+    """
+
+    photo: Photo
+    title: str
+    frames: Sequence[Frame] = ()
+    square: tuple[float, float, float] | None = None
+
+
+def draw_panel(axes: Axes, panel: Panel, side: int) -> None:
+    """Draws a photograph on square axes of ``side`` pixels, whose coordinates are then its pixels.
+
+    What lies beyond it is grey; if it is unreadable, so is all, and says so. The title also counts
+    labels for which there is no room, and boxes that reach beyond the image, as those of a
+    photograph of another size do.
+    """
+    photo, title = panel.photo, panel.title
+    width, height = photo.size
+    longer = max(width, height)
+    left, top, length = panel.square or ((width - longer) / 2, (height - longer) / 2, longer)
+    axes.set(xticks=[], yticks=[], facecolor='0.78', box_aspect=1, anchor='S')
+    axes.spines[:].set_visible(False)
+    if photo.pixels is None:
+        text = f'{_wrap(photo.name, side)}\ncannot be read'
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha='center', va='center', fontsize=8)
+    else:
+        extent = (0, width, height, 0)
+        axes.imshow(photo.pixels, extent=extent, aspect='auto', interpolation='bicubic')
+    axes.set(xlim=(left, left + length), ylim=(top + length, top))
+    if photo.pixels is not None:
+        _draw_frames(axes, panel.frames, _SMALL * length / side)
+        labelled = [frame for frame in panel.frames if frame.label]
+        left_out = _draw_labels(axes, labelled)
+        title += f', {left_out} without a label' if left_out else ''
+        beyond = sum((frame.box[2:] > np.add(photo.size, 2)).any() for frame in labelled)
+        title += f', {beyond} beyond the image' if beyond else ''
+    axes.set_title(_wrap(title, side), loc='left', fontsize=8, pad=3)
+
+
+def _draw_frames(axes: Axes, frames: Sequence[Frame], small: float) -> None:
+    """Draws frames on a dark rim, or rings around boxes that are ``small``; the first on top."""
+    for frame in reversed(frames):
+        edge = np.divide(frame.color, 255)
+        rim = [withStroke(linewidth=frame.width + 1.5, foreground='0.1')]
+        corner, extent = frame.box[:2], frame.box[2:] - frame.box[:2]
+        if extent.max() < small:
+            (ring,) = axes.plot(*(corner + extent / 2), 'o', markersize=12, path_effects=rim)
+            ring.set(markerfacecolor='none', markeredgecolor=edge)
+            continue
+        place = tuple(corner.tolist())
+        patch = Rectangle(place, *extent, fill=False, edgecolor=edge, path_effects=rim)
+        patch.set(linewidth=frame.width, linestyle='--' if frame.dashed else '-')
+        axes.add_patch(patch)
+
+
+def _draw_labels(axes: Axes, frames: Sequence[Frame]) -> int:
+    """Writes labels at their boxes, none over another; returns for how many there is no room."""
+    if not frames:
+        return 0
+    from adjustText import adjust_text  # loads pyplot: only when there is something to label
+
+    total, frames = len(frames), frames[:_MOST_LABELS]
+    labels = []
+    for frame in frames:
+        back = np.divide(frame.color, 255)
+        place = frame.box[::2].mean(), frame.box[1]
+        label = axes.text(*place, frame.label.replace('$', r'\$'), ha='center', va='bottom')
+        label.set(fontsize=7, bbox={'facecolor': back, 'edgecolor': 'none', 'pad': 1.2})
+        label.set_in_layout(False)  # before it has found its place
+        label.set_color('black' if back @ [0.299, 0.587, 0.114] > 0.5 else 'white')
+        labels.append(label)
+    middles = [frame.box.reshape(2, 2).mean(axis=0) for frame in frames]
+    x, y = np.unique(middles, axis=0).T
+    adjust_text(labels, x, y, ax=axes, iter_lim=_STEPS, prevent_crossings=False)
+    taken: list[Bbox] = []
+    for frame, label in zip(frames, labels, strict=True):
+        extent = label.get_window_extent().padded(1)
+        if extent.count_overlaps(taken):
+            label.remove()
+            continue
+        taken.append(extent)
+        middle = np.array(label.get_position())
+        line = np.stack([middle, middle.clip(frame.box[:2], frame.box[2:])])
+        axes.plot(*line.T, color=np.divide(frame.color, 255), linewidth=1)
+    return total - len(taken)
+
+
+def draw_tile(panel: Panel, side: int, lines: int = 2) -> np.ndarray:
+    """Draws a panel as RGB, uint8, shape (H, W, 3).
+
+    H and W depend alone on ``side``, of the photograph in pixels, and ``lines``, for which the
+    title has room.
+    """
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
+    size = side / _DPI, (side + _LINE * lines + 6) / _DPI
+    figure = Figure(size, _DPI, layout=layout)
+    draw_panel(figure.subplots(), panel, side)
+    return render(figure)
+
+
+def join_tiles(
+    tiles: Sequence[np.ndarray], columns: int, *, gap: int = 0, heading: str = ''
+) -> np.ndarray:
+    """Puts pictures of one size into rows of ``columns``, below a heading if there is one."""
+    columns = min(columns, len(tiles))
+    spaced = [np.pad(tile, ((0, 0), (0, gap), (0, 0)), constant_values=255) for tile in tiles]
+    spaced += [np.full_like(spaced[0], 255)] * (-len(tiles) % columns)
+    rows = [np.concatenate(spaced[n : n + columns], 1) for n in range(0, len(spaced), columns)]
+    if heading:
+        figure = Figure((rows[0].shape[1] / _DPI, 1.5 * _LINE / _DPI), _DPI)
+        figure.text(0.005, 0.5, _wrap(heading, rows[0].shape[1]), va='center', fontsize=8)
+        rows.insert(0, render(figure))
+    return np.concatenate(rows)
+
+
+def render(figure: Figure) -> np.ndarray:
+    """The pixels of a figure, RGB, uint8, shape (H, W, 3)."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def _wrap(text: str, width: int) -> str:
+    """Breaks lines to fit a width in pixels; for matplotlib they are no formula."""
+    lines = [textwrap.fill(line, int(width / _CHARACTER)) for line in text.split('\n')]
+    return '\n'.join(lines).replace('$', r'\$')

@@ -1,6 +1,8 @@
-"""How a training went."""
+"""How a training went: its log, and a figure of it."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,49 +11,77 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import InputError
-from .figure import COLOURS, empty_figure, new_figure, show_name
+from .figure import COLOURS, DASHES, empty_figure, new_figure, say_in, show_name, style_axes
 
-_TITLE = 'Training'
 _MOST_PARTS = 8
-_SMOOTHED = 40
-"""Lines are averaged over about one part in so many."""
-
+_SMOOTHED = 40  # lines are averaged over about one part in so many
 _LOG_RANGE = 50
-_DASHES = ['-', '--', ':', '-.']
+_METRIC = 'coco/bbox_mAP'
 
 
-def plot_training(rows: Sequence[Mapping[str, Any]], metric: str = 'coco/bbox_mAP') -> Figure:
-    """Loss and its parts over iterations, and a metric of the validations with the best marked.
+def read_scalars(path: str | Path) -> list[dict[str, Any]]:
+    """Reads ``<work_dir>/<time>/vis_data/scalars.json``, one JSON object per line, in their order.
 
-    If there are more than eight parts, those of one prefix (``d0.loss_cls``, ``d0.loss_bbox``)
-    are added up.
-
-    Args:
-        rows: As :func:`read_scalars` returns them; what is not finite is left out and counted.
-        metric: Key of a validation row; its values are better the higher they are, and below 0
-            where they are undefined.
+    A last line that was cut off, as a crash leaves it, is left out with a warning.
 
     Raises:
-        InputError: If no validation has the metric.
+        InputError: If the file cannot be read, has no line, or another line is not a JSON object
+            with a ``step``.
+    """
+    try:
+        text = Path(path).read_text(encoding='utf-8')
+    except OSError as error:
+        raise InputError(f'{path}: cannot be read ({error.strerror})') from None
+    except UnicodeDecodeError:
+        raise InputError(f'{path}: no log of scalars (not even text)') from None
+    lines = [(number, line) for number, line in enumerate(text.split('\n'), 1) if line.strip()]
+    rows: list[dict[str, Any]] = []
+    for number, line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            if not rows or number < lines[-1][0]:
+                raise InputError(f'{path}, line {number}: broken JSON') from None
+            from mmengine.logging import MMLogger  # loads torch
+
+            warn = MMLogger.get_current_instance().warning
+            warn(f'{path}: line {number} was cut off and is left out')
+            break
+        if not isinstance(row, dict) or 'step' not in row:
+            raise InputError(f'{path}, line {number}: not a JSON object with a step')
+        rows.append(row)
+    if not rows:
+        raise InputError(f'{path}: is empty, no scalars were logged')
+    return rows
+
+
+def plot_training(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Loss and its parts over iterations, and the mAP of the validations with the best marked.
+
+    If there are more than eight parts, those of one prefix (``d0.loss_cls``, ``d0.loss_bbox``)
+    are added up. A loss that is not finite and a mAP that is undefined are left out and counted.
+
+    Raises:
+        InputError: If no validation in the rows of :func:`read_scalars` has a mAP.
     """
     training = [row for row in rows if 'loss' in row]
     validations = [row for row in rows if 'loss' not in row]
-    if not training and not validations:
-        return empty_figure(_TITLE, 'nothing was logged')
-    if validations and not any(metric in row for row in validations):
+    if not rows:
+        return empty_figure('Training', 'nothing was logged')
+    points = [(row['step'], row[_METRIC]) for row in validations if _METRIC in row]
+    if validations and not points:
         known = sorted({key for row in validations for key in row if '/' in key})
-        raise InputError(f'no validation has {metric!r}; there are {known}')
-    figure = new_figure(13, 5, _TITLE)
+        raise InputError(f'no validation has {_METRIC!r}; there are {known}')
+    figure = new_figure(13, 5, 'Training')
     left, right = figure.subplots(1, 2)
     left.set(title='Loss', xlabel='Iteration', ylabel='Loss')
-    right.set(title=f'Validation: {show_name(metric)}', ylabel=show_name(metric.split('/')[-1]))
-    right.set_xlabel('Epoch' if not training or 'epoch' in training[0] else 'Iteration')
+    unit = 'Epoch' if not training or 'epoch' in training[0] else 'Iteration'
+    right.set(title=f'Validation: {_METRIC}', xlabel=unit, ylabel='bbox_mAP')
     for axes in (left, right):
-        axes.grid(color='0.9')
-        axes.set_axisbelow(True)
+        style_axes(axes)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _draw_losses(left, training)
-    _draw_metric(right, [row for row in validations if metric in row], metric)
+    _draw_metric(right, points)
     return figure
 
 
@@ -64,15 +94,14 @@ def smooth(values: np.ndarray) -> np.ndarray:
     half = len(values) // (2 * _SMOOTHED)
     if not half:
         return values
-    total = np.append(0.0, np.cumsum(values))
-    index = np.arange(len(values))
-    first, end = np.maximum(index - half, 0), np.minimum(index + half + 1, len(values))
-    return (total[end] - total[first]) / (end - first)
+    window = np.ones(2 * half + 1)
+    number = np.convolve(np.ones(len(values)), window, 'same')  # fewer at the ends
+    return np.convolve(values, window, 'same') / number
 
 
 def _draw_losses(axes: Axes, training: Sequence[Mapping[str, Any]]) -> None:
     if not training:
-        _say(axes, 'no training logged')
+        say_in(axes, 'no training logged')
         return
     drawn = []
     left_out = 0
@@ -82,49 +111,49 @@ def _draw_losses(axes: Axes, training: Sequence[Mapping[str, Any]]) -> None:
         x, y = series[:, finite]
         style: dict[str, Any] = {'color': 'black', 'linewidth': 2.2}
         if name != 'loss':
-            dashes = _DASHES[(place - 1) // len(COLOURS) % len(_DASHES)]
-            style = {'color': COLOURS[(place - 1) % len(COLOURS)], 'linestyle': dashes}
+            dashes, colour = divmod(place - 1, len(COLOURS))
+            style = {'color': COLOURS[colour], 'linestyle': DASHES[dashes % len(DASHES)]}
         smoothed = smooth(y)
         if not np.array_equal(smoothed, y):
             axes.plot(x, y, color=style['color'], linewidth=0.6, alpha=0.35)
         marker = 'o' if len(y) == 1 else None
         axes.plot(x, smoothed, label=show_name(name), marker=marker, **style)
-        drawn.append(smoothed[smoothed > 0])
-    values = np.concatenate(drawn)
-    if len(values) and np.divide(*np.percentile(values, [99, 1])) > _LOG_RANGE:
-        axes.set_yscale('log', nonpositive='mask')
-        axes.set_ylabel('Loss (logarithmic)')
+        drawn.append(smoothed)
+    scale_losses(axes, np.concatenate(drawn))
     if left_out:
         axes.set_title(f'Loss ({left_out} values that are not finite are left out)')
     axes.set_xlim(left=0)
     axes.legend(fontsize=8, loc='upper left', bbox_to_anchor=(1.0, 1.0))
 
 
+def scale_losses(axes: Axes, losses: np.ndarray) -> None:
+    """Makes the axis of losses logarithmic if they are of a wide range."""
+    losses = losses[losses > 0]
+    if len(losses) and np.divide(*np.percentile(losses, [99, 1])) > _LOG_RANGE:
+        axes.set_yscale('log', nonpositive='mask')
+        axes.set_ylabel('Loss (logarithmic)')
+
+
 def _loss_parts(training: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     """Iterations and values of each part, shape (2, N), the total first."""
     names = dict.fromkeys(key for row in training for key in row if 'loss' in key)
-    groups: dict[str, list[str]] = {'loss': ['loss']}
+    groups: dict[str, dict[str, None]] = {'loss': {'loss': None}}
     for name in names:
         prefix, dot, _ = name.partition('.')
         group = f'sum of {prefix}.*' if dot and len(names) - 1 > _MOST_PARTS else name
-        groups.setdefault(group, [])
-        groups[group] = list(dict.fromkeys([*groups[group], name]))
+        groups.setdefault(group, {})[name] = None
     parts = {}
     for group, members in groups.items():
-        pairs = [
-            (row['step'], sum(row[name] for name in members if name in row))
-            for row in training
-            if any(name in row for name in members)
-        ]
+        logged = [(row['step'], [row[n] for n in members if n in row]) for row in training]
+        pairs = [(step, sum(values)) for step, values in logged if values]
         parts[group] = np.array(pairs, dtype=np.float64).T
     return parts
 
 
-def _draw_metric(axes: Axes, validations: Sequence[Mapping[str, Any]], metric: str) -> None:
-    points = [(row['step'], row[metric]) for row in validations]
+def _draw_metric(axes: Axes, points: Sequence[tuple[int, float]]) -> None:
     x, y = np.array([point for point in points if point[1] >= 0], dtype=float).reshape(-1, 2).T
     if not len(x):
-        _say(axes, 'no ground truth' if points else 'no validation logged')
+        say_in(axes, 'no ground truth' if points else 'no validation logged')
         return
     axes.plot(x, y, color=COLOURS[3], marker='.')
     best = int(np.argmax(y))
@@ -134,8 +163,3 @@ def _draw_metric(axes: Axes, validations: Sequence[Mapping[str, Any]], metric: s
     axes.set_title(f'{axes.get_title()}, best {y[best]:.3f} at {where}{undefined}')
     top = 1.1 * y[best] or 1.0
     axes.set(xlim=(0, 1.05 * max(x.max(), 1)), ylim=(-0.02 * top, top))
-
-
-def _say(axes: Axes, message: str) -> None:
-    axes.text(0.5, 0.5, message, transform=axes.transAxes, ha='center', fontsize=14, color='0.35')
-    axes.set(xticks=[], yticks=[])

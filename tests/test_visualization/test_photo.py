@@ -1,71 +1,113 @@
-import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
-from taco_plugin.boxes import Boxes
-from taco_plugin.visualization.tiles import PADDING
-
-COLORS = [(255, 0, 0), (0, 0, 255)]
-NONE = Boxes.from_results([], {})
-
-
-@pytest.mark.parametrize(
-    ('length', 'flag'),
-    [
-        (390, cv2.IMREAD_COLOR),
-        (500, cv2.IMREAD_REDUCED_COLOR_2),
-        (1599, cv2.IMREAD_REDUCED_COLOR_4),
-        (2001, cv2.IMREAD_REDUCED_COLOR_8),
-    ],
+from taco_plugin.visualization.photo import (
+    Frame,
+    Panel,
+    Photo,
+    draw_panel,
+    read_photo,
 )
-def test_large_file_is_read_reduced_and_boxes_still_fit(
-    tmp_path, monkeypatch, length, flag, boxes, halves, has, extent
-):
-    image = np.full((length // 2, length, 3), 255, np.uint8)
-    box = np.array([0.5, 0.1, 0.9, 0.4]) * length
-    x1, y1, x2, y2 = box.astype(int)
-    image[y1:y2, x1:x2] = (0, 160, 0)
-    Image.fromarray(image).save(tmp_path / 'a.jpg', quality=95)
-    flags = []
-    read = cv2.imread
-    monkeypatch.setattr(cv2, 'imread', lambda path, how: flags.append(how) or read(path, how))
-    left, right = halves(boxes((1, 0, tuple(box))), NONE, tmp_path / 'a.jpg')
-    assert flags == [flag]
-    frame = extent(has(left, COLORS[0])[76:])  # without the label
-    drawn = extent(right[76:, :, 0].astype(int) < 100)
-    np.testing.assert_allclose(frame[::2], drawn[::2], atol=2)
-    np.testing.assert_allclose(frame[3], drawn[3], atol=2)
-    np.testing.assert_allclose(drawn[::2], [100, 180], atol=2)
+
+BLANK = Photo(np.full((200, 200, 3), 255, np.uint8), (200, 200), 'a')
+RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
-def test_file_with_a_small_and_a_large_error_is_read_once_and_for_the_small_one(
-    tmp_path, monkeypatch, boxes, crops
-):
-    Image.fromarray(np.full((1600, 1600, 3), 255, np.uint8)).save(tmp_path / 'a.png')
-    flags = []
-    read = cv2.imread
-    monkeypatch.setattr(cv2, 'imread', lambda path, how: flags.append(how) or read(path, how))
-    large, small = (1, 0, (300, 300, 900, 900)), (1, 0, (1200, 1200, 1220, 1220))
-    crops({1: tmp_path / 'a.png'}, boxes(large, small), NONE)
-    crops({1: tmp_path / 'a.png'}, boxes(large), NONE)
-    assert flags == [cv2.IMREAD_COLOR, cv2.IMREAD_REDUCED_COLOR_4]
+def frame(*box, color=RED, label='Can', **style):
+    return Frame(np.array(box, dtype=float), color, label, **style)
 
 
-def test_file_and_array_keep_their_colours(tmp_path, halves):
-    image = np.full((200, 200, 3), (200, 100, 0), np.uint8)
-    Image.fromarray(image).save(tmp_path / 'a.png')
-    for source in (image, tmp_path / 'a.png', str(tmp_path / 'a.png')):
-        assert halves(NONE, NONE, source)[0][100, 100].tolist() == [200, 100, 0]
+@pytest.fixture
+def drawn():
+    """Axes on which a panel was drawn, 200 pixels long."""
+
+    def draw(*frames, photo=BLANK, square=None):
+        axes = Figure((2, 2.4), 100, layout='constrained').subplots()
+        draw_panel(axes, Panel(photo, 'a', frames, square), 200)
+        return axes
+
+    return draw
 
 
-def test_file_is_turned_as_its_exif_data_say(tmp_path, halves):
+def rectangles(axes):
+    return [(patch.get_bbox().extents.tolist(), patch.get_linestyle()) for patch in axes.patches]
+
+
+@pytest.mark.parametrize(('length', 'size'), [(None, (200, 100)), (500, (800, 400))])
+def test_a_large_file_is_read_no_larger_than_it_is_drawn(tmp_path, length, size):
+    Image.new('RGB', (2000, 1000)).save(tmp_path / 'a.jpg')
+    photo = read_photo(tmp_path / 'a.jpg', 'a', side=200, length=length or np.inf)
+    assert (photo.pixels.shape[1::-1], photo.size) == (size, (2000, 1000))
+
+
+def test_a_scaled_copy_is_drawn_at_the_size_of_the_original(tmp_path, drawn):
+    Image.new('RGB', (100, 50)).save(tmp_path / 'a.jpg')
+    photo = read_photo(tmp_path / 'a.jpg', 'a', (400, 200), side=200)
+    axes = drawn(frame(100, 20, 300, 120), photo=photo)
+    assert photo.pixels.shape == (50, 100, 3)
+    assert axes.images[0].get_extent() == [0, 400, 200, 0]
+    assert rectangles(axes) == [([100, 20, 300, 120], '-')]
+    assert axes.get_xlim() == (0, 400)
+    assert axes.get_ylim() == (300, -100)
+
+
+@pytest.mark.parametrize('suffix', ['jpg', 'png'])
+def test_a_file_is_turned_as_its_exif_data_say(tmp_path, suffix):
     stored = np.zeros((100, 200, 3), np.uint8)
     stored[:, :50] = (0, 200, 0)  # left as stored, on top when displayed
     exif = Image.Exif()
     exif[274] = 6
-    Image.fromarray(stored).save(tmp_path / 'a.jpg', exif=exif)
-    left, _ = halves(NONE, NONE, tmp_path / 'a.jpg')
-    assert left[10, 100, 1] > 150
-    assert left[190, 100, 1] < 50
-    assert left[100, 20].tolist() == list(PADDING)
+    Image.fromarray(stored).save(tmp_path / f'a.{suffix}', exif=exif)
+    photo = read_photo(tmp_path / f'a.{suffix}', 'a', side=50)
+    assert photo.size == (100, 200)
+    assert photo.pixels.shape == (50, 25, 3)
+    assert photo.pixels[5, 12, 1] > 150
+    assert photo.pixels[45, 12, 1] < 50
+
+
+@pytest.mark.parametrize('data', [None, b'no image'])
+def test_what_cannot_be_read_says_so_and_has_no_boxes(tmp_path, data, drawn, texts_of):
+    if data is not None:
+        (tmp_path / 'a.jpg').write_bytes(data)
+    photo = read_photo(tmp_path / 'a.jpg', 'batch_1/a.jpg', (400, 300), side=200)
+    axes = drawn(frame(0, 0, 90, 90), photo=photo)
+    assert 'batch_1/a.jpg\ncannot be read' in texts_of(axes)
+    assert not axes.patches
+
+
+def test_the_first_box_lies_on_top_and_dashes_are_drawn(drawn):
+    blue = frame(10, 10, 90, 90, color=BLUE, dashed=True, label='$\\broken$')
+    axes = drawn(frame(0, 0, 90, 90), blue)
+    axes.figure.draw_without_rendering()  # a name is no formula
+    assert rectangles(axes) == [([10, 10, 90, 90], '--'), ([0, 0, 90, 90], '-')]
+    assert [patch.get_edgecolor()[:3] for patch in axes.patches] == [(0, 0, 1), (1, 0, 0)]
+
+
+def test_a_box_too_small_to_be_seen_is_ringed(drawn):
+    axes = drawn(frame(100, 100, 106, 104, label=''))
+    assert not axes.patches
+    assert axes.lines[0].get_xydata().tolist() == [[103, 102]]
+    assert len(drawn(frame(100, 100, 106, 104), square=(90, 90, 50)).patches) == 1
+
+
+def test_labels_do_not_cover_one_another_and_those_without_room_are_counted(drawn):
+    corners = np.random.default_rng(0).uniform(0, 150, (40, 2))
+    axes = drawn(*(frame(*corner, *(corner + 40)) for corner in corners))
+    labels = [text for text in axes.texts if text.get_text() == 'Can']
+    assert axes.get_title(loc='left') == f'a, {40 - len(labels)} without a label'
+    assert 10 < len(labels) < 40
+    extents = [label.get_window_extent() for label in labels]
+    assert all(extent.count_overlaps(extents) == 1 for extent in extents)
+
+
+def test_a_label_can_be_read_on_the_colour_of_its_box(drawn):
+    yellow = frame(20, 60, 60, 90, color=(240, 228, 66))
+    axes = drawn(yellow, frame(120, 140, 180, 180, color=BLUE))
+    assert [label.get_color() for label in axes.texts] == ['black', 'white']
+
+
+def test_boxes_beyond_the_photograph_are_counted(drawn):
+    axes = drawn(frame(5, 5, 202, 200), frame(5, 5, 203, 200))
+    assert axes.get_title(loc='left').endswith(', 1 beyond the image')
