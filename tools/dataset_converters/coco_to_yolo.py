@@ -3,7 +3,7 @@
 
 import argparse
 
-from taco_plugin.command_line import one_line_errors
+from taco_plugin.command_line import make_parser, one_line_errors
 
 _DESCRIPTION = """\
 Writes OUT/data.yaml, the photographs in OUT/images/SPLIT and a label file for each in
@@ -11,28 +11,21 @@ OUT/labels/SPLIT, in the folders of their file names (batch_1 and so on), and OU
 all that is not as in the annotations. OUT appears when all is written, or not at all.
 
 Crowds are left out, and so are photographs that are missing, unreadable or of another size. An
-object of several polygons gets one line: they are linked by lines without width. Labels are for
+object of several polygons gets one line: they are linked by bridges of no width. Labels are for
 the displayed, EXIF-rotated photograph, which ultralytics and all who load with OpenCV see."""
 
 
 def _parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(_DESCRIPTION)
     add = parser.add_argument
-    add(
-        'annotations',
-        nargs='+',
-        help='train.json, val.json and test.json as prepare_taco.py writes them, or their folder',
-    )
+    files = 'train.json, val.json and test.json as prepare_taco.py writes them, or their folder'
+    add('annotations', nargs='+', help=files)
     add('--images', metavar='DIR', required=True, help='folder that holds batch_1 and so on')
     add('--out', metavar='DIR', required=True, help='new or empty folder for the results')
-    add(
-        '--link',
-        choices=('symlink', 'hardlink', 'copy'),
-        default='symlink',
-        help='how photographs come into OUT (default: symlink)',
-    )
+    links = ('symlink', 'hardlink', 'copy')
+    link = 'how photographs come into OUT: ultralytics rewrites JPEGs with data behind their end, '
+    link += 'through links too, and copy spares yours'
+    add('--link', choices=links, default='symlink', help=f'{link} (default: symlink)')
     add('--segments', action='store_true', help='write polygons, to train masks; else boxes')
     return parser.parse_args()
 
@@ -40,11 +33,10 @@ def _parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = _parse_args()
-    from taco_plugin.apps.yolo.export import ExportSettings, export_yolo
-    from taco_plugin.apps.yolo.notes import format_splits
+    from taco_plugin.apps.yolo.data import format_splits
+    from taco_plugin.apps.yolo.export import export_yolo
 
-    splits = export_yolo(ExportSettings(**vars(args)))
-    print(format_splits(splits))
+    print(format_splits(export_yolo(**vars(args))))
     print(f'\nwritten: {args.out}; report.json in it lists all')
     task = 'segment' if args.segments else 'detect'
     print(f'next: yolo {task} train data={args.out}/data.yaml')

@@ -2,12 +2,10 @@
 """Downloads TACO's photographs, many at a time, and checks every one of them."""
 
 import argparse
-import math
 import sys
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
-from taco_plugin.command_line import ArgumentParser, one_line_errors
+from taco_plugin.command_line import at_least, make_parser, one_line_errors
 from taco_plugin.errors import InputError
 
 _DESCRIPTION = """\
@@ -24,22 +22,9 @@ original (default), or 640: pixels of the longest side, as Flickr has them, else
 use DIR/annotations_640.json, whose boxes and polygons fit, and not ANNOTATIONS"""
 
 
-def _at_least(least: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    def parse(text: str) -> Any:  # noqa: ANN401
-        value = kind(text)
-        if not least <= value < math.inf:
-            raise argparse.ArgumentTypeError(f'must be a number from {least}, not {text}')
-        return value
-
-    parse.__name__ = kind.__name__  # argparse names it when the text is no number
-    return parse
-
-
 def _parse_args() -> argparse.Namespace:
-    parser = ArgumentParser(
-        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add, count = parser.add_argument, _at_least(1, int)
+    parser = make_parser(_DESCRIPTION)
+    add, count = parser.add_argument, at_least(1)
     default = '(default: %(default)s)'
     add('annotations', metavar='ANNOTATIONS', help="TACO's annotations.json, official or not")
     add('--out', metavar='DIR', required=True, help='folder for the photographs')
@@ -48,41 +33,48 @@ def _parse_args() -> argparse.Namespace:
     add('--workers', metavar='N', type=count, default=32, help=f'at the same time {default}')
     add('--per-host', metavar='N', type=count, default=16, help=f'of these per host {default}')
     retries = 'after a failure that may pass, with growing pauses'
-    add('--retries', metavar='N', type=_at_least(0, int), default=5, help=f'{retries} {default}')
-    seconds = 'seconds for one attempt at a photograph'
-    add(
-        '--timeout', metavar='S', type=_at_least(1, float), default=300, help=f'{seconds} {default}'
-    )
-    largest = 'a larger photograph is refused'
-    add('--max-bytes', metavar='N', type=count, default=10**8, help=f'{largest} {default}')
+    add('--retries', metavar='N', type=at_least(0), default=5, help=f'{retries} {default}')
+    timeout = f'seconds for one attempt at a photograph {default}'
+    add('--timeout', metavar='S', type=at_least(1, float), default=300, help=timeout)
+    largest = f'a larger photograph is refused {default}'
+    add('--max-bytes', metavar='N', type=count, default=10**8, help=largest)
     return parser.parse_args()
 
 
 def main() -> None:
     """Entry point."""
     args = _parse_args()
-    from taco_plugin.apps.download.download import DownloadSettings, download, name_scaled_file
-    from taco_plugin.apps.download.fetch import Limits
-    from taco_plugin.apps.download.report import REPORT_NAME, format_report
+    from taco_plugin.apps.download.download import REPORT_NAME, download, format_report
+    from taco_plugin.apps.download.fetch import Fetcher
 
-    limits = Limits(args.workers, args.per_host, args.retries, args.timeout, args.max_bytes)
-    settings = DownloadSettings(args.annotations, args.out, args.size, args.retry_failed, limits)
+    fetcher = Fetcher(
+        workers=args.workers,
+        per_host=args.per_host,
+        retries=args.retries,
+        timeout=args.timeout,
+        max_bytes=args.max_bytes,
+    )
     try:
-        report = download(settings)
+        report = download(
+            args.annotations,
+            args.out,
+            args.size,
+            retry_failed=args.retry_failed,
+            fetcher=fetcher,
+        )
     except KeyboardInterrupt:
         print('interrupted: the same command goes on from here', file=sys.stderr)
         raise
     print(format_report(report))
-    missing = report['counts']['missing']
-    if missing:
+    if missing := report['counts']['missing']:
         raise InputError(
             f'{missing} of {report["counts"]["images"]} photographs are missing; '
             f'{args.out}/{REPORT_NAME} lists them; run again, or with --retry-failed'
         )
-    scaled = name_scaled_file(settings)
-    if scaled:
-        print(f'{scaled} fits these photographs: boxes and polygons are scaled as they are')
-    annotations = f'{args.out}/{scaled}' if scaled else args.annotations
+    annotations = args.annotations
+    if args.size != 'original':
+        annotations = f'{args.out}/{Path(annotations).stem}_{args.size}.json'
+        print(f'{annotations} fits these photographs: its boxes and polygons are scaled')
     print(
         f'next: python tools/dataset_converters/prepare_taco.py {annotations} --images {args.out} '
         f'--taxonomy detectwaste7 --out {args.out}'

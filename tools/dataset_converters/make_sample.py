@@ -4,24 +4,18 @@
 It needs no download, and every command of this project runs on it.
 """
 
-import argparse
+from argparse import Namespace
 from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from taco_plugin.apps.sample.settings import NUM_IMAGES
-from taco_plugin.command_line import one_line_errors
-
-#: A run that is over sooner shows no progress bar.
-_SECONDS_TO_PROGRESS = 2
+from taco_plugin.command_line import at_least, make_parser, one_line_errors
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         '--out',
         required=True,
@@ -30,16 +24,16 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--images',
-        type=int,
-        default=NUM_IMAGES,
+        type=at_least(1),
         metavar='N',
-        help='images to draw, at least 1 (default: %(default)s)',
+        default=240,
+        help='images to draw (default: %(default)s)',
     )
     parser.add_argument(
         '--seed',
-        type=int,
-        default=0,
+        type=at_least(0),
         metavar='N',
+        default=0,
         help='the same seed draws the same images (default: %(default)s)',
     )
     return parser.parse_args()
@@ -67,11 +61,11 @@ def main() -> None:
 
     from taco_plugin.apps.sample.dataset import write_sample
 
-    with one_line_errors():
-        track = partial(tqdm, desc='drawing', unit='image', delay=_SECONDS_TO_PROGRESS)
-        coco = write_sample(args.out, args.images, args.seed, track)
-        print_summary(coco, args.out)
+    track = partial(tqdm, desc='drawing', unit='image', delay=2)
+    coco = write_sample(args.out, args.images, args.seed, track=track)
+    print_summary(coco, args.out)
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors():
+        main()

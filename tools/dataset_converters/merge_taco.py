@@ -3,7 +3,7 @@
 
 import argparse
 
-from taco_plugin.command_line import one_line_errors
+from taco_plugin.command_line import make_parser, one_line_errors
 
 _DESCRIPTION = """\
 Cleans the files as prepare_taco.py does and makes one of them. Images, boxes, categories and
@@ -16,9 +16,7 @@ all in one folder."""
 
 
 def _parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(_DESCRIPTION)
     add = parser.add_argument
     add('annotations', nargs='+', help='two or more COCO files; the first one keeps its images')
     add('--out', metavar='FILE', required=True, help='the merged file, .json')
@@ -28,7 +26,7 @@ def _parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = _parse_args()
-    from taco_plugin.apps.merge.merge_files import merge_files
+    from taco_plugin.apps.merge import merge_files
 
     report = merge_files(args.annotations, args.out)
     print(f'{report}\n\nwritten: {args.out}')

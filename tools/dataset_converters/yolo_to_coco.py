@@ -3,7 +3,7 @@
 
 import argparse
 
-from taco_plugin.command_line import one_line_errors
+from taco_plugin.command_line import make_parser, one_line_errors
 
 _DESCRIPTION = """\
 Reads data.yaml, the label files and the sizes of the images, and writes
@@ -16,28 +16,22 @@ the displayed, EXIF-rotated photographs. A label line that breaks the format is 
 
 
 def _parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(_DESCRIPTION)
     add = parser.add_argument
     add('data', metavar='DATA_YAML', help='the data.yaml')
     add('--out', metavar='DIR', required=True, help='folder for annotations/')
-    add(
-        '--images',
-        metavar='DIR',
-        help='folder that holds all images, where `path` of data.yaml does not lie beside it',
-    )
+    images = 'folder that holds all images, where `path` of data.yaml does not lie beside it'
+    add('--images', metavar='DIR', help=images)
     return parser.parse_args()
 
 
 def main() -> None:
     """Entry point."""
     args = _parse_args()
-    from taco_plugin.apps.yolo.import_ import ImportSettings, import_yolo
-    from taco_plugin.apps.yolo.notes import format_splits
+    from taco_plugin.apps.yolo.data import format_splits
+    from taco_plugin.apps.yolo.import_ import import_yolo
 
-    splits = import_yolo(ImportSettings(**vars(args)))
-    print(format_splits(splits))
+    print(format_splits(import_yolo(**vars(args))))
     print(f'\nwritten: {args.out}/annotations')
 
 

@@ -1,60 +1,45 @@
 """Gets the photographs of an annotation file into a folder."""
 
 import asyncio
-import json
 import os
-import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+import reprlib
+import unicodedata
+from collections import Counter
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from tqdm import tqdm
-
-from ...coco.read import Coco, read_coco
+from ...coco.clean import KINDS, Change, clean_annotations, count_changes
+from ...coco.read import read_coco
+from ...coco.scale import shrink_images
 from ...errors import InputError
-from ...files import check_writable, to_json, write_files
-from .existing import check_existing
-from .failure import Failure
-from .fetch import Limits, fetch_photographs
-from .outcome import Outcome
-from .parts import locked, remove_parts
-from .photograph import Settled
-from .plan import Photo, plan_photos
-from .report import REPORT_NAME, Report, read_failed_ids, report_changes, report_missing
-from .sizes import SIZES, check_scalable, fit_size, scale_annotations
+from ...files import check_writable, read_json, to_json, write_file, write_files
+from ...images import leads_outside, map_threads, strict_pillow
+from .fetch import Fetcher
+from .photograph import Photo, PhotographError, make_upright
+
+REPORT_NAME = 'download_report.json'
+SIZES = {'original': None, '640': 640}
+"""What ``--size`` offers: pixels of the longest side, None for as photographed."""
+
+Report = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class DownloadSettings:
-    """What ``download_taco.py`` is told.
+def download(
+    annotations: str, out: str, size: str, *, retry_failed: bool, fetcher: Fetcher
+) -> Report:
+    """Checks what is there, fetches what lacks, and writes the report.
+
+    A photograph that is there is whole, whenever the run ends. The report is written after an
+    interruption too. A size other than the original gets an annotation file that fits it: the given
+    one, clean and scaled, whose name ends in ``_640.json``.
 
     Args:
         annotations: TACO's ``annotations.json`` or another COCO file with ``flickr_url``.
         out: Folder for the photographs.
-        size: A key of :data:`~.sizes.SIZES`.
+        size: A key of :data:`SIZES`.
         retry_failed: Ask only for what the last run has left missing.
-        limits: See :class:`~.fetch.Limits`.
-    """
-
-    annotations: str
-    out: str
-    size: str
-    retry_failed: bool
-    limits: Limits
-
-
-def download(settings: DownloadSettings) -> Report:
-    """Checks what is there, fetches what lacks, and writes the report.
-
-    Each photograph is written beside its place and renamed, so that one that is there is whole,
-    whenever the run ends. The report is written after an interruption too. A size other than the
-    original gets an annotation file that fits it, see :func:`name_scaled_file`.
-
-    Args:
-        settings: See :class:`DownloadSettings`.
+        fetcher: Has fetched nothing yet.
 
     Returns:
         What ``download_report.json`` holds.
@@ -63,118 +48,148 @@ def download(settings: DownloadSettings) -> Report:
         InputError: If anything that was given cannot be used.
         KeyboardInterrupt: After Ctrl+C.
     """
-    check_writable(settings.out)
-    coco = _read(settings)
-    folder = Path(settings.out)
-    photos, refused = plan_photos(coco, folder, settings.size)
-    with locked(folder), _open_pool() as pool:
-        remove_parts({folder, *(photo.path.parent for photo in photos)})
-        chosen = _read_failed_ids(settings) if settings.retry_failed else None
-        there, lacking = check_existing(photos, settings.limits.max_bytes, pool)
-        wanted = [photo for photo in lacking if chosen is None or photo.image_id in chosen]
-        with tqdm(
-            desc='downloading', total=len(wanted), unit=' photographs', delay=2, mininterval=0.5
-        ) as bar:
-            outcome = Outcome(bar, failures=list(refused))
-            try:
-                asyncio.run(fetch_photographs(wanted, settings.limits, pool, outcome))
-            finally:
-                pool.shutdown(cancel_futures=True)  # Ctrl+C leaves some at work
-                report = _write_results(settings, coco, photos, there, outcome)
-    return report
-
-
-def name_scaled_file(settings: DownloadSettings) -> str | None:
-    """Name of the annotation file that fits scaled photographs, in their folder.
-
-    It is the given one, with sizes, boxes, polygons and areas scaled to the photographs. None at
-    the original size, which the given one fits.
-    """
-    if SIZES[settings.size] is None:
-        return None
-    return f'{Path(settings.annotations).stem}_{settings.size}.json'
-
-
-def _read(settings: DownloadSettings) -> Coco:
-    coco = read_coco(settings.annotations)
+    check_writable(out)
+    coco, path, folder = read_coco(annotations), Path(annotations), Path(out)
     if not coco['images']:
-        raise InputError(f'{settings.annotations}: has no images')
-    if SIZES[settings.size] is not None:
-        check_scalable(coco)
-    return coco
-
-
-def _describe_source(settings: DownloadSettings) -> Report:
-    path = Path(settings.annotations)
-    return {'file': path.name, 'sha256': sha256(path.read_bytes()).hexdigest()}
-
-
-def _read_failed_ids(settings: DownloadSettings) -> set[int]:
-    return read_failed_ids(Path(settings.out), _describe_source(settings), settings.size)
-
-
-@contextmanager
-def _open_pool() -> Iterator[ThreadPoolExecutor]:
-    from PIL import Image
-
-    pool = ThreadPoolExecutor(os.cpu_count())
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # of damaged EXIF data and the like
-        warnings.simplefilter('error', Image.DecompressionBombWarning)
+        raise InputError(f'{annotations}: has no images')
+    digest = sha256(path.read_bytes()).hexdigest()
+    source = {'source': {'file': path.name, 'sha256': digest}, 'size': size}
+    files: dict[str, str | None] = {}
+    changes: list[Change] = []
+    if (max_side := SIZES[size]) is not None:
+        clean, changes = clean_annotations(coco)
+        files[f'{path.stem}_{size}.json'] = to_json(shrink_images(clean, max_side))
+    photos = {}
+    for image in coco['images']:
+        scaled, place = max_side and image.get(f'flickr_{size}_url'), folder / image['file_name']
+        url, at_url = (scaled, max_side) if scaled else (image.get('flickr_url'), None)
+        photos[image['id']] = Photo(image, place, url, max_side=max_side, max_side_at_url=at_url)
+    fetcher.failures |= _refuse_names(photos, folder)
+    chosen = _read_failed_ids(folder / REPORT_NAME, source) if retry_failed else photos.keys()
+    with strict_pillow():
+        there = _check_existing([photos[id_] for id_ in photos if id_ not in fetcher.failures])
+        wanted = set(chosen) - there.keys() - fetcher.failures.keys()
         try:
-            yield pool
+            asyncio.run(fetcher.fetch([photos[id_] for id_ in photos if id_ in wanted]))
         finally:
-            pool.shutdown(cancel_futures=True)  # or Ctrl+C would wait for all photographs
-
-
-def _write_results(
-    settings: DownloadSettings,
-    coco: Coco,
-    photos: Sequence[Photo],
-    there: dict[int, Settled],
-    outcome: Outcome,
-) -> Report:
-    settled = {**there, **outcome.settled}
-    missing = _list_missing(coco, photos, settled, outcome.failures)
-    names = {photo.image_id: photo.file_name for photo in photos}
-    changes = {names[id_]: settled[id_].changes for id_ in sorted(settled) if settled[id_].changes}
-    counts = {
-        'images': len(coco['images']),
-        'there_before': len(there),
-        'fetched': len(outcome.settled),
-        'missing': len(missing),
-    }
-    report = {
-        **{'source': _describe_source(settings), 'size': settings.size, 'counts': counts},
-        **report_changes(changes),
-        **report_missing(missing),
-    }
-    files: dict[str, str | None] = {REPORT_NAME: to_json(report, indent=2)}
-    scaled_name = name_scaled_file(settings)
-    if scaled_name is not None:
-        files[scaled_name] = _scale(coco, SIZES[settings.size], settled)
-    write_files(settings.out, files)
+            counts = {'cleaned': count_changes(changes)}
+            report = {**source, **counts, **_report(photos, there, fetcher)}
+            write_files(folder, {**files, REPORT_NAME: to_json(report, indent=2)})
     return report
 
 
-def _list_missing(
-    coco: Coco, photos: Sequence[Photo], settled: dict[int, Settled], failures: list[Failure]
-) -> list[Failure]:
-    """In the order of the images, with those that were not asked for."""
-    found = {failure.image_id: failure for failure in failures}
-    for photo in photos:
-        if photo.image_id not in settled and photo.image_id not in found:
-            ids = photo.image_id, photo.file_name, photo.url
-            found[photo.image_id] = Failure(*ids, 'not_tried', 'not asked for')
-    return [found[image['id']] for image in coco['images'] if image['id'] in found]
+def _refuse_names(photos: dict[int, Photo], folder: Path) -> dict[int, PhotographError]:
+    taken: dict[str, str] = {}
+    failures = {}
+    for image_id, photo in photos.items():
+        name = photo.image['file_name']
+        if (fault := find_fault(name, folder)) is None:
+            # Some file systems ignore case or how accents are composed.
+            key = unicodedata.normalize('NFKC', os.path.normpath(name).casefold())
+            if (first := taken.setdefault(key, name)) is not name:
+                fault = f'is the same file as {first!r}'
+        if fault is not None:
+            failures[image_id] = PhotographError('bad_name', fault)
+    return failures
 
 
-def _scale(coco: Coco, longest: int | None, settled: dict[int, Settled]) -> str:
-    sizes = {
-        image['id']: settled[image['id']].size
-        if image['id'] in settled
-        else fit_size((image['width'], image['height']), longest)
-        for image in coco['images']
+def find_fault(name: str, folder: Path) -> str | None:
+    """Why a file name may not be written into a folder, by the rules of POSIX and Windows.
+
+    >>> find_fault('../1.jpg', Path('photographs'))
+    'leads out of the folder'
+    """
+    if not name.isprintable() or '\\' in name:
+        return 'has control characters or a backslash'
+    if len(name) > 1000 or max(map(len, name.encode().split(b'/'))) > 200:
+        return 'is too long'
+    real = Path(os.path.realpath(folder / name))
+    if leads_outside(name) or not real.is_relative_to(os.path.realpath(folder)):
+        return 'leads out of the folder'
+    if Path(name).suffix.lower() not in ('.jpg', '.jpeg'):
+        return 'does not end in .jpg or .jpeg'
+    return None
+
+
+def _check_existing(photos: list[Photo]) -> dict[int, tuple[str, ...]]:
+    """Checks photographs that are there as if just fetched; what was done to those that are whole.
+
+    One that is whole but of the other size that can be asked for is not overwritten: an error.
+    """
+
+    def check(photo: Photo) -> tuple[str, ...] | None:
+        try:
+            stored, changes = make_upright(photo.path.read_bytes(), photo, photo.max_side)
+        except PhotographError as error:
+            for size, max_side in SIZES.items():
+                if error.size and photo.has_size(error.size, max_side):
+                    has = f'{photo.path}: has the size of --size {size}'
+                    raise InputError(f'{has}: give another folder with --out') from None
+            return None
+        if changes:
+            write_file(photo.path, lambda path: path.write_bytes(stored))
+        return changes
+
+    there = [photo for photo in photos if photo.path.is_file()]
+    found = zip(there, map_threads(check, there, 'checking'), strict=True)
+    return {photo.image['id']: changes for photo, changes in found if changes is not None}
+
+
+def _report(
+    photos: dict[int, Photo], there: dict[int, tuple[str, ...]], fetcher: Fetcher
+) -> Report:
+    settled = {**there, **fetcher.settled}
+    names = {image_id: photo.image['file_name'] for image_id, photo in photos.items()}
+    changed = {names[id_]: list(settled[id_]) for id_ in photos if settled.get(id_)}
+    missing = []
+    for image_id, photo in photos.items():
+        if image_id not in settled:
+            url = photo.url if isinstance(photo.url, str) else None
+            error = fetcher.failures.get(image_id, PhotographError('not_tried', 'not asked for'))
+            detail, attempts = ' '.join(error.detail.split()), error.attempts
+            entry = {
+                'image_id': image_id,
+                'file_name': names[image_id],
+                'url': url,
+                'kind': error.kind,
+            }
+            missing.append({**entry, 'detail': detail, 'attempts': attempts})
+    counts = {'there_before': len(there), 'fetched': len(fetcher.settled), 'missing': len(missing)}
+    return {
+        'counts': {'images': len(photos), **counts},
+        'changed_counts': dict(Counter(c for several in changed.values() for c in several)),
+        'changed': changed,
+        'missing_counts': dict(Counter(entry['kind'] for entry in missing)),
+        'missing': missing,
     }
-    # Not to_json: numbers that are not finite stay, for prepare_taco.py to count.
-    return json.dumps(scale_annotations(coco, sizes), separators=(',', ':')) + '\n'
+
+
+def _read_failed_ids(path: Path, source: Report) -> set[int]:
+    """Ids of the images that the last run has asked for in vain, or refused."""
+    fault = 'there is no report of a run before'
+    if path.is_file():
+        report = read_json(path)
+        try:
+            if {key: report[key] for key in source} == source:
+                missing = report['missing']
+                return {entry['image_id'] for entry in missing if entry['kind'] != 'not_tried'}
+            fault = 'is of another annotation file or --size'
+        except (LookupError, TypeError):
+            fault = 'not a report of download_taco.py'
+    raise InputError(f'{path}: {fault}: run once without --retry-failed')
+
+
+def format_report(report: Report) -> str:
+    """What a user wants to know at once, for the terminal."""
+    counts = report['counts']
+    lines = [
+        f'{report["source"]["file"]}: {counts["images"]} images, {counts["there_before"]} were '
+        f'there, {counts["fetched"]} fetched, {counts["missing"]} missing'
+    ]
+    lines += [f'{count:9d}  {KINDS[kind]}' for kind, count in report['cleaned'].items()]
+    lines += [f'{count:9d}  {change}' for change, count in report['changed_counts'].items()]
+    first = {failure['kind']: failure for failure in reversed(report['missing'])}
+    for kind, count in report['missing_counts'].items():
+        name, detail = reprlib.repr(first[kind]['file_name']), first[kind]['detail']
+        lines.append(f'{count:9d}  missing: {kind.replace("_", " ")}, the first {name}: {detail}')
+    return '\n'.join(lines)

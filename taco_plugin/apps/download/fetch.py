@@ -1,186 +1,195 @@
-"""Fetches photographs, many at a time."""
+"""Fetches photographs over HTTP, many at a time."""
 
 import asyncio
-import errno
-from collections import defaultdict
-from collections.abc import Iterable
-from concurrent.futures import Executor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+import reprlib
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING
 
-import httpx
+from tqdm import tqdm
 
-from ...errors import InputError
-from .address import follow_redirect, parse_address
-from .clients import SECONDS_OF_SILENCE, Clients
-from .failure import Failure, PhotographError
-from .host import Host, back_off, parse_retry_after
-from .outcome import Outcome
-from .parts import discard_part, name_part
-from .photograph import settle_photograph
-from .plan import Photo
+from ... import __version__
+from ...command_line import import_extra
+from ...files import write_file
+from .photograph import Photo, PhotographError, make_upright
+
+if TYPE_CHECKING:
+    import httpx
+    import tenacity
+else:
+    httpx, tenacity = import_extra('httpx', 'download'), import_extra('tenacity', 'download')
 
 MAX_REDIRECTS = 5
-_REDIRECTS = (301, 302, 303, 307, 308)
-_TRANSIENT_STATUSES = (408, 425, 429)  # and all from 500
-_NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+FIRST_DELAY, LONGEST_DELAY, LONGEST_RETRY_AFTER = 1.0, 30.0, 120.0  # seconds between attempts
+SECONDS_TO_CONNECT, SECONDS_OF_SILENCE = 15.0, 30.0
+_HEADERS = {
+    'User-Agent': f'taco_plugin/{__version__}',
+    'Accept': 'image/jpeg, image/png, image/webp, image/*;q=0.5',
+    'Accept-Encoding': 'identity',  # a packed answer could unpack without bound
+}
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much is asked for, and what is accepted.
+class Fetcher:
+    """Fetches photographs and puts them in their places.
+
+    Its attributes can be read at any time, after an interruption too.
 
     Args:
         workers: Photographs fetched at the same time, at least 1.
         per_host: Of these from one host, at least 1.
         retries: After a failure that may pass.
-        seconds: Of one attempt.
+        timeout: Seconds of one attempt.
         max_bytes: Of one photograph.
+
+    Attributes:
+        settled: What was done to the photographs that are in their places, by image id.
+        failures: Why others are not, by image id.
     """
 
-    workers: int
-    per_host: int
-    retries: int
-    seconds: float
-    max_bytes: int
+    def __init__(
+        self, *, workers: int, per_host: int, retries: int, timeout: float, max_bytes: int
+    ) -> None:
+        self.settled: dict[int, tuple[str, ...]] = {}
+        self.failures: dict[int, PhotographError] = {}
+        self._retries, self._timeout, self._max_bytes = retries, timeout, max_bytes
+        self._workers, turns = asyncio.Semaphore(workers), min(per_host, workers)
+        self._turns = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(turns))
+        self._unreached = Counter[str]()  # of each host, since it answered last
+        self._patience = (retries + 1) * turns
+        self._client = httpx.AsyncClient(
+            headers=_HEADERS,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            limits=httpx.Limits(),
+            timeout=httpx.Timeout(SECONDS_OF_SILENCE, connect=SECONDS_TO_CONNECT),
+        )
 
+    async def fetch(self, photos: Sequence[Photo]) -> None:
+        """Deals with every photograph; shows progress on stderr after two seconds.
 
-async def fetch_photographs(
-    photos: Iterable[Photo], limits: Limits, pool: Executor, outcome: Outcome
-) -> None:
-    """Fetches photographs and puts them in their places.
-
-    Args:
-        photos: What to fetch.
-        limits: See :class:`Limits`.
-        pool: Checks and converts them, beside the event loop.
-        outcome: Is told of each photograph as soon as it is there or given up.
-
-    Raises:
-        InputError: If the disk is full or cannot be written at all.
-    """
-    async with Clients(limits.workers) as clients:
-        fetcher = _Fetcher(clients, limits, pool, outcome)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for photo in photos:
-                    group.create_task(fetcher.fetch(photo))
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-
-
-class _Fetcher:
-    def __init__(self, clients: Clients, limits: Limits, pool: Executor, outcome: Outcome) -> None:
-        self._clients = clients
-        self._limits = limits
-        self._pool = pool
-        self._outcome = outcome
-        self._workers = asyncio.Semaphore(limits.workers)
-        self._hosts: dict[str, Host] = defaultdict(lambda: Host(limits.per_host, limits.retries))
-
-    async def fetch(self, photo: Photo) -> None:
-        """Tries as often as it makes sense, and tells the outcome."""
-        for attempt in range(self._limits.retries + 1):
+        Raises:
+            InputError: If a photograph cannot be written, as when the disk is full.
+        """
+        with tqdm(desc='downloading', total=len(photos), delay=2, mininterval=0.5) as bar:
             try:
-                address = parse_address(photo.url)
-                await self._attempt(photo, address)
-                self._outcome.advance()
-                return
-            except PhotographError as error:
-                if not error.is_transient or attempt == self._limits.retries:
-                    ids = photo.image_id, photo.file_name, photo.url
-                    failure = Failure(*ids, error.kind, error.detail, attempt + 1)
-                    self._outcome.add_failure(failure)
-                    return
-            await asyncio.sleep(back_off(attempt))
+                async with self._client, asyncio.TaskGroup() as group:
+                    for photo in photos:
+                        group.create_task(self._fetch(photo, bar))
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
 
-    async def _attempt(self, photo: Photo, address: httpx.URL) -> None:
-        # The turn at the host comes first: who waits for it must not keep others from theirs.
-        host = self._hosts[address.host]
-        async with host.turn(), self._workers:
-            part = name_part(photo.path)
-            try:
-                photo.path.parent.mkdir(parents=True, exist_ok=True)
-                with part.open('xb') as file:
-                    await self._download(address, host, file)
-                await self._settle(part, photo)
-            except OSError as error:
-                _raise_if_hopeless(error, photo.path)
-                raise PhotographError('not_written', error.strerror or str(error)) from None
-            finally:
-                discard_part(part)
-
-    async def _settle(self, part: Path, photo: Photo) -> None:
-        is_original = not photo.is_scaled_at_url
-
-        def settle() -> None:  # notes it here, as nobody may be waiting for it any more
-            settled = settle_photograph(part, photo, is_at_original_size=is_original)
-            self._outcome.settled[photo.image_id] = settled
-
-        await asyncio.get_running_loop().run_in_executor(self._pool, settle)
-
-    async def _download(self, address: httpx.URL, host: Host, file: BinaryIO) -> None:
-        """Writes the answer's bytes as they come; trouble of the host is told to the host."""
+    async def _fetch(self, photo: Photo, bar: tqdm) -> None:
+        wait = tenacity.wait_exponential_jitter(
+            multiplier=FIRST_DELAY, max=LONGEST_DELAY, jitter=FIRST_DELAY
+        )
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda error: getattr(error, 'is_transient', False)),
+            wait=wait + tenacity.wait_exception(lambda error: getattr(error, 'retry_after', 0.0)),
+            stop=tenacity.stop_after_attempt(self._retries + 1),
+            reraise=True,
+        )
         try:
-            async with asyncio.timeout(self._limits.seconds):
-                async with self._clients.lend(address.host) as client:
-                    await self._follow(client, address, host, file)
-        except TimeoutError:
-            detail = f'not there after {self._limits.seconds:g} s'
-            raise PhotographError('too_slow', detail, is_transient=True) from None
-        except httpx.ReadTimeout:
-            detail = f'silent for {SECONDS_OF_SILENCE:g} s'
+            address = parse_address(photo.url, 'bad_address')
+            async with self._turns[address.host]:  # between attempts too: the host is left alone
+                await retrying(self._try, photo, address)
+        except PhotographError as error:
+            error.attempts = int(retrying.statistics.get('attempt_number', 0))
+            self.failures[photo.image['id']] = error
+        bar.set_postfix_str(f'{len(self.failures)} failed', refresh=False)
+        bar.update()
+
+    async def _try(self, photo: Photo, address: 'httpx.URL') -> None:
+        # The turn at the host came first: who waits for it must not keep others from theirs.
+        async with self._workers:
+            data = await self._download(address)
+            await asyncio.to_thread(self._settle, photo, data)
+
+    def _settle(self, photo: Photo, data: bytes) -> None:
+        """Runs in a thread and notes the result itself: after Ctrl+C nobody waits for it."""
+        stored, changes = make_upright(data, photo, photo.max_side_at_url)
+        write_file(photo.path, lambda path: path.write_bytes(stored))
+        self.settled[photo.image['id']] = changes
+
+    async def _download(self, address: 'httpx.URL') -> bytes:
+        if self._unreached[address.host] >= self._patience:
+            detail = f'{address.host} given up after {self._patience} failures in a row'
+            raise PhotographError('unreachable', detail)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._follow(address)
+        except (TimeoutError, httpx.ReadTimeout):
+            detail = f'not there after {self._timeout:g} s, or silent for {SECONDS_OF_SILENCE:g} s'
             raise PhotographError('too_slow', detail, is_transient=True) from None
         # httpx looks where a redirect leads, though it is not to follow it.
         except (httpx.InvalidURL, ValueError):
             raise PhotographError('bad_redirect', 'a redirect to what is no address') from None
         except httpx.TransportError as error:
+            if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
+                self._unreached[address.host] += 1
             detail = str(error) or type(error).__name__
-            if isinstance(error, _NOT_REACHED):
-                host.count_failure(detail)
             raise PhotographError('unreachable', detail, is_transient=True) from None
 
-    async def _follow(
-        self, client: httpx.AsyncClient, address: httpx.URL, host: Host, file: BinaryIO
-    ) -> None:
+    async def _follow(self, address: 'httpx.URL') -> bytes:
+        """Follows redirects itself: httpx reads their bodies, without bound, and forgets https."""
         for _ in range(MAX_REDIRECTS + 1):
-            async with client.stream('GET', address) as response:
-                host.count_answer()
-                if response.status_code not in _REDIRECTS:
-                    _check_status(response, host)
-                    await self._save(response, file)
-                    return
-            address = follow_redirect(address, response.headers.get('Location'))
+            async with self._client.stream('GET', address) as response:
+                self._unreached[address.host] = 0
+                if not response.has_redirect_location:
+                    _check_status(response)
+                    return await self._read(response)
+            target = address.join(response.headers['Location'])
+            schemes = ('https',) if address.scheme == 'https' else ('http', 'https')
+            address = parse_address(target, 'bad_redirect', schemes)
         raise PhotographError('bad_redirect', f'more than {MAX_REDIRECTS} redirects')
 
-    async def _save(self, response: httpx.Response, file: BinaryIO) -> None:
-        most = self._limits.max_bytes
+    async def _read(self, response: 'httpx.Response') -> bytes:
         announced = response.headers.get('Content-Length', '')
-        if announced.isdecimal() and int(announced) > most:
-            raise PhotographError('too_large', f'{announced} bytes, at most {most} are accepted')
+        size, data = int(announced) if announced.isdecimal() else 0, bytearray()
         async for chunk in response.aiter_raw():
-            if file.tell() + len(chunk) > most:
-                raise PhotographError('too_large', f'more than {most} bytes')
-            file.write(chunk)
-            self._outcome.num_bytes += len(chunk)
+            data += chunk
+            if max(size, len(data)) > self._max_bytes:
+                raise PhotographError('too_large', f'more than {self._max_bytes} bytes')
+        return bytes(data)
 
 
-def _check_status(response: httpx.Response, host: Host) -> None:
-    """Raises a PhotographError unless the answer is a photograph, by its status."""
-    status = response.status_code
+def parse_address(
+    text: object, kind: str, schemes: Sequence[str] = ('http', 'https')
+) -> 'httpx.URL':
+    """Checks an address; private hosts are allowed, as a laboratory may have a mirror.
+
+    Raises:
+        PhotographError: Of this kind, if it is no address of a host by one of the schemes, or has
+            a user name or password.
+
+    >>> parse_address('https://example.org/1.jpg', 'bad_address').host
+    'example.org'
+    """
+    try:
+        address = httpx.URL(text)  # type: ignore[arg-type]
+        # Both decode the host, which fails for some that are no names.
+        is_of_host = address.host and (address.port or 1) < 2**16 and not address.userinfo
+        if is_of_host and address.scheme in schemes:
+            return address
+    except (httpx.InvalidURL, ValueError, TypeError):
+        pass
+    shown, known = reprlib.repr(str(text)), ' or '.join(schemes)
+    raise PhotographError(kind, f'{shown} is no address of a host by {known} without a user name')
+
+
+def _check_status(response: 'httpx.Response') -> None:
+    status, text = response.status_code, response.headers.get('Retry-After', '')
     if status == 200:
         return
-    is_busy = status in (429, 503)
-    pause = parse_retry_after(response.headers.get('Retry-After')) if is_busy else None
-    if pause is not None or status == 429:
-        host.leave_alone(back_off(0) if pause is None else pause)
-    is_transient = status in _TRANSIENT_STATUSES or status >= 500
-    detail = f'HTTP {status} {response.reason_phrase}'
-    raise PhotographError('http_status', detail.strip(), is_transient=is_transient)
-
-
-def _raise_if_hopeless(error: OSError, path: Path) -> None:
-    """Ends the run if nothing more can be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-        raise InputError(f'{path.parent}: cannot be written ({error.strerror})') from None
+    try:
+        is_date = not text.isdecimal()
+        wait = parsedate_to_datetime(text).timestamp() - time.time() if is_date else float(text)
+    except (ValueError, OverflowError, OSError):
+        wait = 0.0
+    raise PhotographError(
+        'bad_redirect' if response.is_redirect else 'http_status',
+        f'HTTP {status} {response.reason_phrase}',
+        is_transient=status in (408, 425, 429) or status >= 500,
+        retry_after=min(max(wait, 0.0), LONGEST_RETRY_AFTER),
+    )

@@ -1,141 +1,136 @@
-"""The ``data.yaml`` of a YOLO data set, and where it keeps its labels."""
+"""The ``data.yaml`` of YOLO's format, written and read, and what a conversion reports."""
 
 import os
 import reprlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ...coco.clean import KINDS
+from ...coco.images import PROBLEMS
 from ...coco.split import SPLITS
 from ...errors import InputError
-from .images import open_file
 
-# As ultralytics has them.
-IMAGE_SUFFIXES = frozenset(
-    ['.bmp', '.dng', '.heic', '.jpeg', '.jpg', '.mpo', '.png', '.tif', '.tiff', '.webp']
-)
-"""Suffixes that YOLO trainers look for, in lower case."""
+NOTES = {
+    **KINDS,
+    **{kind: f'images left out: {text}' for kind, text in PROBLEMS.items()},
+    'not_looked_for': 'images left out: hidden, or of a format that YOLO trainers do not look for',
+    'crowd': 'crowds left out: the format has none',
+    'polygons_left_out': 'objects written without their polygons (--segments writes them)',
+    'joined': 'objects whose polygons were joined to one, the only number that the format has',
+    'polygon_clipped': 'objects with polygons clipped to the image',
+    'box_as_polygon': 'objects without polygons, written as the corners of their box',
+    'no_label_file': 'images without a label file, taken for images without objects',
+    'listed_twice': 'images listed twice, taken once',
+}
+"""Kinds of notes, in the order of a report, and how it words them."""
 
-_LARGEST_FILE = 2**20
+
+class Note(NamedTuple):
+    """Something of an image, or of one of its annotations, of one kind of :data:`NOTES`."""
+
+    kind: str
+    file_name: str | None
+    annotation_id: int | None = None
+    detail: str = ''
 
 
 @dataclass(frozen=True)
-class YoloData:
-    """What ``data.yaml`` says.
+class SplitReport:
+    """What became of one split: how many images and objects it has, and notes in their order."""
 
-    Args:
-        names: The classes in their order.
-        root: The folder ``path``, or the file's own; absolute.
-        splits: Folders of images, or lists of them, of each split; as in the file.
-    """
+    images: int
+    images_without_objects: int
+    objects: int
+    notes: Sequence[Note]
 
-    names: tuple[str, ...]
-    root: Path
-    splits: dict[str, tuple[str, ...]]
+    def count_notes(self) -> dict[str, int]:
+        """Number of notes of each kind, in the order of :data:`NOTES`; only kinds with any."""
+        counts = Counter(note.kind for note in self.notes)
+        return {kind: counts[kind] for kind in NOTES if counts[kind]}
 
-
-def label_path(image_path: str) -> str:
-    """Where YOLO trainers look for the labels of an image.
-
-    The last folder ``images`` becomes ``labels``, the suffix ``.txt``.
-
-    >>> label_path('/yolo/images/train/batch_1/000006.JPG')
-    '/yolo/labels/train/batch_1/000006.txt'
-    """
-    return os.path.splitext('/labels/'.join(image_path.rsplit('/images/', 1)))[0] + '.txt'
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON, with :meth:`count_notes` and those notes that are worth a list."""
+        notes = [note._asdict() for note in self.notes if note.kind != 'polygons_left_out']
+        return {**vars(self), 'counts': self.count_notes(), 'notes': notes}
 
 
-def format_data(root: str | Path, splits: Sequence[str], names: Sequence[str]) -> str:
-    """The text of ``data.yaml``, whose images lie in ``images/train`` and so on.
+def format_splits(splits: dict[str, SplitReport]) -> str:
+    """What a user wants to know at once, for the terminal."""
+    lines = []
+    for name, split in splits.items():
+        empty, objects = split.images_without_objects, split.objects
+        lines.append(
+            f'{name}: {split.images} images, {empty} of them without objects, {objects} objects'
+        )
+        lines += [f'  {count} {NOTES[kind]}' for kind, count in split.count_notes().items()]
+    return '\n'.join(lines)
 
-    Args:
-        root: Absolute path of the folder: trainers look for a relative one wherever they like.
-        splits: Some of :data:`~.split.SPLITS`.
-        names: The classes in their order.
+
+def format_data(root: Path, splits: Sequence[str], names: Sequence[str]) -> str:
+    """The text of ``data.yaml`` of a folder whose images lie in ``images/train`` and so on.
+
+    It names the folder absolutely: trainers look for a relative one wherever they like.
     """
     import yaml
 
-    data = {
-        'path': str(root),
-        **{split: f'images/{split}' for split in splits},
-        'names': dict(enumerate(names)),
-    }
+    folders = {split: f'images/{split}' for split in splits}
+    data = {'path': str(root), **folders, 'names': dict(enumerate(names))}
     return yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
 
 
-def read_data(path: str | Path) -> YoloData:
+def read_data(path: str | Path) -> tuple[Path, dict[str, list[str]], list[str]]:
     """Reads a ``data.yaml``; nothing in it is executed or downloaded.
+
+    Returns:
+        The folder ``path``, absolute; the file's own if it names none. Folders of images, or lists
+        of them, of each split, as in the file. The classes in their order.
 
     Raises:
         InputError: If the file cannot be read or is not one.
     """
-    data = _parse(path)
-    if not isinstance(data, dict):
-        raise InputError(f'{path}: not the data.yaml of a YOLO data set: expected key: value lines')
-    splits = {split: _read_split(path, data, split) for split in SPLITS if data.get(split)}
-    if not splits:
-        raise InputError(f'{path}: has none of {", ".join(SPLITS)}')
-    root = data.get('path', '')
-    if not _is_path(root):
-        raise InputError(f"{path}: 'path' must be a folder, not {reprlib.repr(root)}")
-    folder = os.path.join(os.path.dirname(os.path.abspath(path)), root)
-    return YoloData(_read_names(path, data), Path(os.path.normpath(folder)), splits)
-
-
-def _parse(path: str | Path) -> Any:  # noqa: ANN401
     import yaml
 
     try:
-        with open_file(path) as file:
-            text = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror})') from None
-    if len(text) > _LARGEST_FILE:
-        raise InputError(f'{path}: larger than a data.yaml can be (1 MiB)')
-    try:
-        return yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = f', line {error.problem_mark.line + 1}' if error.problem_mark else ''
-        raise InputError(f'{path}{line}: broken YAML ({error.problem})') from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise InputError(f'{path}: not YAML') from None
-
-
-def _is_path(value: object) -> bool:
-    return isinstance(value, str) and '\0' not in value
-
-
-def _read_split(path: str | Path, data: dict, split: str) -> tuple[str, ...]:
-    sources = data[split] if isinstance(data[split], list) else [data[split]]
-    if not all(map(_is_path, sources)):
-        raise InputError(
-            f'{path}: {split!r} must be a folder, a .txt file, or a list of these, not '
-            f'{reprlib.repr(data[split])}'
-        )
-    return tuple(sources)
-
-
-def _read_names(path: str | Path, data: dict) -> tuple[str, ...]:
+        data = yaml.safe_load(read_text(path))
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, 'problem_mark', None)
+        line = f', line {mark.line + 1}' if mark else ''
+        problem = getattr(error, 'problem', type(error).__name__)
+        raise InputError(f'{path}{line}: broken YAML ({problem})') from None
+    data = data if isinstance(data, dict) else {}
+    sources = {key: value for key in ('path', *SPLITS) if (value := data.get(key))}
+    for key, value in sources.items():
+        sources[key] = value if isinstance(value, list) else [value]
+        if not all(isinstance(source, str) for source in sources[key]):
+            found = reprlib.repr(value)
+            raise InputError(f'{path}: {key!r} must name folders or files, not {found}')
+    root = os.path.join(os.path.dirname(os.path.abspath(path)), *sources.pop('path', []))
+    if not sources:
+        raise InputError(f'{path}: has none of {", ".join(SPLITS)}')
     names = data.get('names')
     if isinstance(names, dict):
-        if set(names) != set(range(len(names))):
-            raise InputError(
-                f"{path}: 'names' must number the classes 0, 1, 2 and so on, not "
-                f'{reprlib.repr(list(names))}'
-            )
-        names = [names[index] for index in range(len(names))]
-    if not isinstance(names, list) or not names:
-        raise InputError(f"{path}: 'names' must be a list of classes, not {reprlib.repr(names)}")
+        names = [names.get(index) for index in range(len(names))]
+    if not isinstance(names, list) or not names or data.get('nc', len(names)) != len(names):
+        raise InputError(f"{path}: 'names' must be a list of classes, as many as 'nc' says")
     for index, name in enumerate(names):
-        if not isinstance(name, str) or not name:
-            raise InputError(
-                f'{path}: class {index} must have a text as its name, not {reprlib.repr(name)} '
-                '(quote it)'
-            )
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f'{path}: two classes have the name {reprlib.repr(twice)}')
-    if data.get('nc', len(names)) != len(names):
-        raise InputError(f"{path}: 'nc' is {reprlib.repr(data['nc'])}, 'names' has {len(names)}")
-    return tuple(names)
+        if not isinstance(name, str) or not name or name in names[:index]:
+            found = f'not {reprlib.repr(name)} (quote what is meant as a text)'
+            raise InputError(f'{path}: class {index} must have a name of its own, {found}')
+    return Path(os.path.normpath(root)), sources, names
+
+
+def read_text(path: str | Path) -> str:
+    """What a text file of UTF-8 holds.
+
+    Raises:
+        InputError: If it cannot be read or is no text.
+    """
+    try:
+        if not os.path.isfile(path):  # a pipe could block
+            raise FileNotFoundError('no such file')
+        return Path(path).read_text(encoding='utf-8-sig')
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f'{path}: cannot be read ({error})') from None

@@ -1,54 +1,41 @@
 """Writes a data set in YOLO's format."""
 
-import errno
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+import numpy as np
 
 from ...coco.clean import clean_annotations
+from ...coco.images import check_images
 from ...coco.read import Coco, read_coco
 from ...coco.split import SPLITS
 from ...errors import InputError
-from ...files import check_writable, to_json
-from .data import format_data
-from .notes import Note, SplitReport, report_split
-from .split import Split, make_split
-
-LINKS = ('symlink', 'hardlink', 'copy')
-"""How a photograph comes into a YOLO data set."""
+from ...files import check_writable, stage_folder, to_json, write_files
+from ...images import Size
+from .data import Note, SplitReport, format_data
+from .labels import IMAGE_SUFFIXES, Label, join_polygons, label_path
 
 
-@dataclass(frozen=True)
-class ExportSettings:
-    """What ``coco_to_yolo.py`` is told.
+def export_yolo(
+    annotations: Sequence[str], images: str, out: str, *, link: str, segments: bool
+) -> dict[str, SplitReport]:
+    """Writes ``data.yaml``, ``images/``, ``labels/`` and ``report.json``.
+
+    Images keep their folders, as names repeat between TACO's batches. Annotations are cleaned as
+    ever. Crowds, and images that no trainer could use, are left out. With ``segments``, an object
+    of several polygons becomes one, see :func:`join_polygons`, and one without polygons the corners
+    of its box: a file that mixed the two kinds of lines would be misread. Nothing appears before
+    all is written; a new folder is then renamed to its name.
 
     Args:
         annotations: Files ``train.json``, ``val.json``, ``test.json``, or one folder of them.
         images: Folder that the file names are relative to.
         out: Folder for the results; new or empty.
-        link: One of :data:`LINKS`.
+        link: How a photograph comes into it: ``symlink``, ``hardlink`` or ``copy``.
         segments: Write polygons; else boxes.
-    """
-
-    annotations: Sequence[str]
-    images: str
-    out: str
-    link: str
-    segments: bool
-
-
-def export_yolo(settings: ExportSettings) -> dict[str, SplitReport]:
-    """Writes ``data.yaml``, ``images/``, ``labels/`` and ``report.json``.
-
-    Images keep their folders, as names repeat between TACO's batches:
-    ``images/train/batch_1/000006.jpg`` has its labels in ``labels/train/batch_1/000006.txt``.
-    Annotations are cleaned as ever. Crowds, and images that no trainer could use, are left out.
-    With ``segments``, an object of several polygons becomes one, see
-    :func:`~.yolo_polygons.join_polygons`, and one without polygons the corners of its box: a file
-    that mixed the two kinds of lines would be misread. Everything appears at once, or nothing.
 
     Returns:
         What became of each split; ``report.json`` lists every note.
@@ -56,119 +43,112 @@ def export_yolo(settings: ExportSettings) -> dict[str, SplitReport]:
     Raises:
         InputError: If anything that was given cannot be used.
     """
-    files = _find_files(settings.annotations)
-    out = Path(os.path.abspath(settings.out))
-    _check_out(out)
-    if not os.path.isdir(settings.images):
-        raise InputError(f'{settings.images}: the image folder does not exist or is no folder')
-    sources = {split: _read(path) for split, path in files.items()}
-    names = _check_classes(files, {split: coco for split, (coco, _) in sources.items()})
-    folder = Path(os.path.abspath(settings.images))
-    exports = {
-        split: make_split(split, coco, folder, changes, settings.segments, settings.link)
-        for split, (coco, changes) in sources.items()
-    }
-    _check_photographs(exports, settings)
-    reports = {split: export.report for split, export in exports.items()}
-    texts = {
-        'data.yaml': format_data(out, list(exports), names),
-        'report.json': to_json({s: report_split(report) for s, report in reports.items()}, 2),
-    }
-    _write(out, texts, exports, settings.link)
+    files, target = _find_files(annotations), Path(os.path.abspath(out))
+    is_there = os.path.lexists(target)
+    if is_there and not (target.is_dir() and not any(target.iterdir())):
+        raise InputError(f'{target}: is there and not empty; give a new folder, or remove it')
+    check_writable(target)
+    cocos = {split: read_coco(path) for split, path in files.items()}
+    names = [[category['name'] for category in coco['categories']] for coco in cocos.values()]
+    for file, others in zip(files.values(), names, strict=True):
+        if not others or others != names[0]:
+            raise InputError(f'{file}: has no categories, or has other categories than the first')
+    folder, reports = Path(os.path.abspath(images)), {}
+    with stage_folder(target if is_there else target.parent) as stage:
+        new = stage if is_there else stage / target.name
+        for split, coco in cocos.items():
+            reports[split] = _export_split(
+                coco, folder, new, split=split, link=link, segments=segments
+            )
+        if not any(report.images for report in reports.values()):
+            notes = (note for report in reports.values() for note in report.notes if note.detail)
+            first = next((f'; the first: {n.file_name!r}, {n.detail}' for n in notes), '')
+            raise InputError(
+                f'{images}: none of the photographs can be used{first} '
+                '(is --images the folder that holds batch_1?)'
+            )
+        listed = {split: report.to_dict() for split, report in reports.items()}
+        texts = {'data.yaml': format_data(target, [*files], names[0])}
+        write_files(new, {**texts, 'report.json': to_json(listed, indent=2)})
     return reports
 
 
 def _find_files(annotations: Sequence[str]) -> dict[str, Path]:
     paths = [Path(path) for path in annotations]
     if len(paths) == 1 and paths[0].is_dir():
-        found = {split: paths[0] / f'{split}.json' for split in SPLITS}
-        files = {split: path for split, path in found.items() if path.is_file()}
-        if not files:
-            raise InputError(f'{paths[0]}: holds no train.json (prepare_taco.py writes it)')
-        return files
+        paths = [path for split in SPLITS if (path := paths[0] / f'{split}.json').is_file()]
     files = {path.stem: path for path in paths}
-    for path in paths:
-        if path.stem not in SPLITS or files[path.stem] is not path:
-            raise InputError(
-                f'{path}: name each file of annotations once, by its split: '
-                f'{", ".join(f"{split}.json" for split in SPLITS)} (prepare_taco.py writes them)'
-            )
+    if not files or len(files) < len(paths) or not files.keys() <= set(SPLITS):
+        raise InputError(
+            f'{", ".join(annotations)}: give train.json, val.json and test.json, each once, or a '
+            'folder that holds one of them (prepare_taco.py writes them)'
+        )
     return {split: files[split] for split in SPLITS if split in files}
 
 
-def _check_out(out: Path) -> None:
-    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
-        raise InputError(f'{out}: is there and not empty; give a new folder, or remove it')
-    check_writable(out.parent)
-
-
-def _read(path: Path) -> tuple[Coco, list[Note]]:
-    coco, changes = clean_annotations(read_coco(path))
+def _export_split(
+    coco: Coco, images: Path, out: Path, *, split: str, link: str, segments: bool
+) -> SplitReport:
+    coco, changes = clean_annotations(coco)
     notes = [
         Note(c.kind, c.file_name, c.annotation_id, f'{c.before} -> {c.after}') for c in changes
     ]
-    return coco, notes
+    counts = []
+    objects = defaultdict(list)
+    for annotation in coco['annotations']:
+        objects[annotation['image_id']].append(annotation)
+    classes = {category['id']: index for index, category in enumerate(coco['categories'])}
+    problems = {problem.image_id: problem for problem in check_images(coco, images)}
+    for image in coco['images']:
+        name, path = image['file_name'], PurePosixPath(image['file_name'])
+        if problem := problems.get(image['id']):
+            notes.append(Note(problem.kind, name, detail=problem.detail))
+            continue
+        if path.suffix.lower() not in IMAGE_SUFFIXES or any(p.startswith('.') for p in path.parts):
+            notes.append(Note('not_looked_for', name))
+            continue
+        lines, size = [], (image['width'], image['height'])
+        for annotation in objects[image['id']]:
+            index = classes[annotation['category_id']]
+            label, kinds = _label(annotation, index, size, segments=segments)
+            lines += [f'{label.format()}\n'] if label else []
+            notes += [Note(kind, name, annotation['id']) for kind in kinds]
+        counts.append(len(lines))
+        photograph = out / 'images' / split / path
+        file = Path(label_path(str(photograph)))
+        if file.exists():
+            raise InputError(
+                f'{name!r}: another image of the split {split} has the same label file, '
+                f'{file.relative_to(out).as_posix()!r}: rename one'
+            )
+        for place in (photograph, file):
+            place.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(''.join(lines), encoding='utf-8')
+        if link == 'symlink':
+            photograph.symlink_to(images / name)
+        elif link == 'hardlink':
+            photograph.hardlink_to(os.path.realpath(images / name))
+        else:
+            shutil.copyfile(images / name, photograph)
+    return SplitReport(len(counts), counts.count(0), sum(counts), notes)
 
 
-def _check_classes(files: dict[str, Path], cocos: dict[str, Coco]) -> list[str]:
-    names = {split: [c['name'] for c in coco['categories']] for split, coco in cocos.items()}
-    first = next(iter(names))
-    if not names[first]:
-        raise InputError(f'{files[first]}: has no categories')
-    for split in names:
-        if names[split] != names[first]:
-            raise InputError(f'{files[split]}: has other categories than {files[first]}')
-    return names[first]
-
-
-def _check_photographs(exports: dict[str, Split], settings: ExportSettings) -> None:
-    if any(export.photographs for export in exports.values()):
-        return
-    first = next((n for export in exports.values() for n in export.report.notes if n.detail), None)
-    found = f'; the first: {first.file_name!r}, {first.detail}' if first else ''
-    raise InputError(
-        f'{settings.images}: none of the photographs can be used{found} '
-        '(is --images the folder that holds batch_1?)'
-    )
-
-
-def _write(out: Path, texts: dict[str, str], exports: dict[str, Split], link: str) -> None:
-    """Writes beside ``out`` and renames."""
-    from tqdm import tqdm
-
-    new = out.with_name(f'.{out.name}.{os.getpid()}.new')
-    missing = [folder for folder in out.parents if not folder.exists()]
-    photographs = {t: s for export in exports.values() for t, s in export.photographs.items()}
-    labels = {t: text for export in exports.values() for t, text in export.labels.items()}
-    try:
-        new.mkdir(parents=True)
-        for target, source in tqdm(photographs.items(), link, delay=2, mininterval=0.5):
-            (new / target).parent.mkdir(parents=True, exist_ok=True)
-            _place(source, new / target, link)
-        for name, text in {**labels, **texts}.items():
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            (new / name).write_text(text, encoding='utf-8')
-        new.rename(out)
-    except OSError as error:
-        raise _explain(error, out, link) from None
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-        if not out.exists():
-            for folder in missing:
-                with suppress(OSError):
-                    folder.rmdir()
-
-
-def _place(source: Path, target: Path, link: str) -> None:
-    if link == 'symlink':
-        target.symlink_to(source)
-    elif link == 'hardlink':
-        target.hardlink_to(os.path.realpath(source))
-    else:
-        shutil.copyfile(source, target)
-
-
-def _explain(error: OSError, out: Path, link: str) -> InputError:
-    if error.errno == errno.EXDEV:
-        return InputError(f'{out}: lies on another file system: take --link symlink or copy')
-    return InputError(f'{out}: cannot be written as {link} ({error.strerror})')
+def _label(
+    annotation: dict, index: int, size: Size, *, segments: bool
+) -> tuple[Label | None, list[str]]:
+    """The label of an object unless it is a crowd, and kinds of notes."""
+    segmentation, box = annotation.get('segmentation'), annotation['bbox']
+    polygons = segmentation if isinstance(segmentation, list) else []
+    if annotation['iscrowd']:
+        return None, ['crowd']
+    if not segments:
+        return Label.from_box(index, box, size), ['polygons_left_out'] if polygons else []
+    parts = [np.reshape(polygon, (-1, 2)) * 1.0 for polygon in polygons]
+    is_clipped = any((part < 0).any() or (part > size).any() for part in parts)
+    kinds = ['polygon_clipped'] * is_clipped + ['joined'] * (len(parts) > 1)
+    outline = join_polygons(parts, size)
+    if not len(outline):
+        x, y, w, h = box
+        outline = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]]).clip(0, size)
+        kinds.append('box_as_polygon')
+    return Label(index, tuple((outline / size).ravel().tolist())), kinds

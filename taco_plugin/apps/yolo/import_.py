@@ -2,52 +2,29 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...coco.clean import clean_annotations
 from ...coco.read import Coco
 from ...errors import InputError
 from ...files import check_writable, to_json, write_files
-from .data import YoloData, label_path, read_data
-from .find import find_images
-from .images import Header, open_file, read_header, read_in_threads
-from .labels import Label, parse_labels
-from .notes import Note, SplitReport
-from .objects import read_object
-
-_LARGEST_FILE = 2**26  # bytes of a label file: a million lines
+from ...images import Size, decode_size, map_threads, strict_pillow
+from .data import Note, SplitReport, read_data, read_text
+from .labels import IMAGE_SUFFIXES, label_path, parse_labels
 
 
-@dataclass(frozen=True)
-class ImportSettings:
-    """What ``yolo_to_coco.py`` is told.
+def import_yolo(data: str, out: str, images: str | None) -> dict[str, SplitReport]:
+    """Writes ``annotations/train.json`` and so on, one for each split of ``data.yaml``.
+
+    Images are found as YOLO trainers find them; sizes are those of the displayed photographs, after
+    EXIF rotation. Categories have the ids 1..K in the order of the classes. All files are written
+    or none.
 
     Args:
         data: The ``data.yaml``.
-        images: Folder that holds all images, to which file names become relative; None for the
-            ``path`` of ``data.yaml``.
         out: Folder for the results.
-    """
-
-    data: str
-    images: str | None
-    out: str
-
-
-@dataclass(frozen=True)
-class _Photograph:
-    header: Header
-    labels: list[Label] | None  # None: there is no label file
-
-
-def import_yolo(settings: ImportSettings) -> dict[str, SplitReport]:
-    """Writes ``annotations/train.json`` and so on, one for each split of ``data.yaml``.
-
-    Images are found as YOLO trainers find them, but none outside the folder that holds them; their
-    sizes are those of the displayed photographs, after EXIF rotation. Categories have the ids 1..K
-    in the order of the classes. All files are written or none.
+        images: Folder that holds all images; None for the ``path`` of ``data.yaml``.
 
     Returns:
         What became of each split.
@@ -55,106 +32,101 @@ def import_yolo(settings: ImportSettings) -> dict[str, SplitReport]:
     Raises:
         InputError: If anything that was given cannot be used; names the file and the line.
     """
-    data = read_data(settings.data)
-    root = _find_root(settings, data)
-    check_writable(settings.out)
-    targets = {split: f'annotations/{split}.json' for split in data.splits}
-    for target in targets.values():
-        if os.path.lexists(os.path.join(settings.out, target)):
-            raise InputError(
-                f'{settings.out}/{target}: is there; give another folder, or remove it'
-            )
-    splits = {split: _import_split(split, data, root) for split in data.splits}
-    files = {targets[split]: to_json(coco) for split, (coco, _) in splits.items()}
-    write_files(settings.out, files)
-    return {split: report for split, (_, report) in splits.items()}
-
-
-def _find_root(settings: ImportSettings, data: YoloData) -> Path:
-    """Folder of the images; a ``data.yaml`` alone cannot make it one that it does not lie above."""
-    home = Path(os.path.abspath(settings.data)).parent
-    root = Path(os.path.abspath(settings.images)) if settings.images else data.root
-    if not settings.images and not root.is_relative_to(home):
-        raise InputError(
-            f'{settings.data}: its path {str(root)!r} lies outside of its folder: name the folder '
-            'of the images with --images'
-        )
+    base, splits, names = read_data(data)
+    root = Path(os.path.abspath(images)) if images else base
+    if not images and not root.is_relative_to(os.path.dirname(os.path.abspath(data))):
+        outside = f'{data}: its path {str(root)!r} lies outside of its folder'
+        raise InputError(f'{outside}: name the folder of the images with --images')
     if not root.is_dir():
         raise InputError(f'{root}: no such folder of images: name it with --images')
-    return root
+    check_writable(out)
+    for split in splits:
+        if os.path.lexists(target := f'{out}/annotations/{split}.json'):
+            raise InputError(f'{target}: is there; give another folder, or remove it')
+    files, reports = {}, {}
+    with strict_pillow():
+        for split, sources in splits.items():
+            found = [path for source in sources for path in _find_images(source, base, root)]
+            coco, reports[split] = _import_split(found, root, names)
+            files[f'annotations/{split}.json'] = to_json(coco)
+    write_files(out, files)
+    return reports
 
 
-def _import_split(split: str, data: YoloData, root: Path) -> tuple[Coco, SplitReport]:
-    listed = Counter(
-        path for source in data.splits[split] for path in find_images(source, data.root, root)
-    )
-    paths = list(listed)
-    names = {path: Path(path).relative_to(root).as_posix() for path in paths}
-    notes = [Note('listed_twice', names[path]) for path in paths if listed[path] > 1]
-    found = read_in_threads(
-        lambda path: _read_photograph(path, len(data.names)), paths, f'reading {split}'
-    )
-    coco = _make_coco(data.names)
-    for path, photograph in zip(paths, found, strict=True):
-        if isinstance(photograph, Note):
-            notes.append(replace(photograph, file_name=names[path]))
+def _import_split(
+    found: Sequence[str], root: Path, names: Sequence[str]
+) -> tuple[Coco, SplitReport]:
+    categories = [
+        {'supercategory': name, 'id': number, 'name': name}
+        for number, name in enumerate(names, start=1)
+    ]
+    coco: Coco = {'images': [], 'annotations': [], 'categories': categories}
+    notes, listed = [], Counter(found)
+    sizes = map_threads(_read_size, [*listed], 'reading sizes')
+    for (path, times), size in zip(listed.items(), sizes, strict=True):
+        name, number = Path(path).relative_to(root).as_posix(), len(coco['images']) + 1
+        notes += [Note('listed_twice', name)] if times > 1 else []
+        if isinstance(size, str):
+            notes.append(Note('unreadable', name, detail=size))
             continue
-        if photograph.labels is None:
-            notes.append(Note('no_label_file', names[path]))
-        _add_image(coco, names[path], photograph)
+        image = {'id': number, 'file_name': name, 'width': size[0], 'height': size[1]}
+        coco['images'].append(image)
+        if not os.path.lexists(file := label_path(path)):
+            notes.append(Note('no_label_file', name))
+            continue
+        for label in parse_labels(read_text(file), len(names), file):
+            ids = {'id': len(coco['annotations']) + 1, 'image_id': number}
+            ids['category_id'] = label.class_index + 1
+            coco['annotations'].append({**ids, **label.to_annotation(size)})
     clean, changes = clean_annotations(coco)
     notes += [Note(c.kind, c.file_name, c.annotation_id) for c in changes]
     filled = len({annotation['image_id'] for annotation in clean['annotations']})
     images, objects = len(clean['images']), len(clean['annotations'])
-    return clean, SplitReport(images, images - filled, objects, tuple(notes))
+    return clean, SplitReport(images, images - filled, objects, notes)
 
 
-def _read_photograph(path: str, num_classes: int) -> _Photograph | Note:
+def _read_size(path: str) -> Size | str:
+    """Width and height in pixels, as displayed, or why they cannot be read."""
     try:
-        header = read_header(Path(path))
-    except FileNotFoundError:
-        return Note('missing', path, None, 'no such file')
+        return decode_size(Path(path))
     # A damaged file can raise anything in Pillow: its decoders promise no particular error.
     except Exception as error:  # noqa: BLE001
-        return Note('unreadable', path, None, str(error) or type(error).__name__)
-    return _Photograph(header, _read_labels(label_path(path), num_classes))
+        return str(error) or type(error).__name__
 
 
-def _read_labels(path: str, num_classes: int) -> list[Label] | None:
-    try:
-        with open_file(path) as file:
-            data = file.read(_LARGEST_FILE + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError(f'{path!r}: cannot be read ({error.strerror})') from None
-    if len(data) > _LARGEST_FILE:
-        raise InputError(f'{path!r}: larger than a label file can be (64 MiB)')
-    try:
-        return parse_labels(data.decode('utf-8-sig'), num_classes, repr(path))
-    except UnicodeDecodeError:
-        raise InputError(f'{path!r}: not a label file (not even text)') from None
+def _find_images(source: str, base: Path, root: Path) -> Iterator[str]:
+    """The absolute paths of the images that one entry of a split names.
+
+    It is a folder, searched with all folders in it but hidden ones, or a ``.txt`` file of names
+    relative to its folder. It is looked for in ``base``, then in ``root``, also without the
+    ``../`` that Roboflow puts before it; nothing may lie outside of ``root``.
+    """
+    places = [base / source, root / source, root / source.removeprefix('../')]
+    paths = (Path(os.path.normpath(place)) for place in places)
+    path = next((path for path in paths if path.exists() and path.is_relative_to(root)), None)
+    hint = f'{root} (name the folder that holds all images with --images)'
+    if path is None:
+        raise InputError(f'{source!r} of data.yaml: no such folder or .txt file in {hint}')
+    if path.is_dir():
+        yield from sorted(_walk(path))
+        return
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if name := line.strip():
+            image = Path(os.path.normpath(path.parent / name))
+            if not image.is_relative_to(root):
+                raise InputError(f'{path}, line {number}: {name[:200]!r} lies outside of {hint}')
+            yield str(image)
 
 
-def _make_coco(names: Sequence[str]) -> Coco:
-    return {
-        'images': [],
-        'annotations': [],
-        'categories': [
-            {'supercategory': name, 'id': number, 'name': name}
-            for number, name in enumerate(names, start=1)
-        ],
-    }
-
-
-def _add_image(coco: Coco, name: str, photograph: _Photograph) -> None:
-    size = photograph.header.width, photograph.header.height
-    image_id = len(coco['images']) + 1
-    coco['images'].append({'id': image_id, 'file_name': name, 'width': size[0], 'height': size[1]})
-    for label in photograph.labels or ():
-        ids = {
-            'id': len(coco['annotations']) + 1,
-            'image_id': image_id,
-            'category_id': label.class_index + 1,
-        }
-        coco['annotations'].append({**ids, **read_object(label, *size)})
+def _walk(folder: Path) -> Iterator[str]:
+    seen = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith('.')]
+        for name in files:
+            if not name.startswith('.') and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
+                yield os.path.join(place, name)

@@ -1,9 +1,10 @@
-"""Lines of YOLO label files: written and read.
+"""Label files of YOLO's format, written and read side by side.
 
 A line is a class, counted from 0, and either the centre and the size of a box or the corners of a
 polygon, all as shares of the width and the height of the image.
 """
 
+import os
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...coco.clean import clip_box
+from ...command_line import import_extra
 from ...errors import InputError
+from ...images import Size
+
+# As ultralytics has them.
+IMAGE_SUFFIXES = '.bmp', '.dng', '.heic', '.jpeg', '.jpg', '.mpo', '.png', '.tif', '.tiff', '.webp'
+"""Suffixes that YOLO trainers look for, in lower case."""
 
 DIGITS = 8
 """Decimal places of a share: an edge is off by at most 1e-8 of the image's side."""
@@ -21,8 +28,6 @@ PIXEL_DIGITS = 4
 
 A box that goes to a label file and back moves by at most 1e-8 of the image's side and 1e-4 px, and
 comes back exactly if it was in whole pixels; one of less than 1e-4 px is lost."""
-
-_SMALLEST = 10.0**-DIGITS
 
 
 @dataclass(frozen=True)
@@ -38,52 +43,86 @@ class Label:
     class_index: int
     shares: tuple[float, ...]
 
+    @classmethod
+    def from_box(cls, class_index: int, box: Sequence[float], size: Size) -> 'Label':
+        """Of a box, ``xywh`` in absolute pixels, within an image of this width and height.
 
-def format_box(class_index: int, box: Sequence[float], width: int, height: int) -> str:
-    """The line of a box.
+        >>> Label.from_box(3, [10, 20, 30, 40], (100, 80)).format()
+        '3 0.25 0.5 0.3 0.5'
+        """
+        corner, lengths = np.array(box[:2]), np.array(box[2:])
+        center, lengths = (corner + lengths / 2) / size, lengths / size
+        # A size of 0 would be no box.
+        return cls(class_index, (*center.tolist(), *lengths.clip(10.0**-DIGITS).tolist()))
+
+    def format(self) -> str:
+        """The line of the label file."""
+        shares = (f'{share + 0.0:.{DIGITS}f}'.rstrip('0').rstrip('.') for share in self.shares)
+        return ' '.join([str(self.class_index), *shares])  # adding 0 leaves no -0
+
+    def to_annotation(self, size: Size) -> dict:
+        """The ``bbox``, ``segmentation``, ``area`` and ``iscrowd`` of a COCO annotation.
+
+        Coordinates are absolute pixels of an image of this width and height, rounded to
+        :data:`PIXEL_DIGITS` places. A polygon's extent becomes its box. A box that leaves the
+        image by more than rounding does still leaves it.
+
+        >>> Label(0, (0.25, 0.5, 0.3, 0.5)).to_annotation((100, 80))['bbox']
+        [10.0, 20.0, 30.0, 40.0]
+        """
+        shares, is_box = np.reshape(self.shares, (-1, 2)), len(self.shares) == 4
+        if is_box:
+            center, lengths = shares
+            shares = np.stack([center - lengths / 2, center + lengths / 2])
+            for border in (0.0, 1.0):
+                shares[np.abs(shares - border) <= 10.0**-DIGITS] = border
+        points = (shares * size).round(PIXEL_DIGITS)
+        low, high = points.min(axis=0), points.max(axis=0)
+        box = [*low.tolist(), *(high - low).round(PIXEL_DIGITS).tolist()]
+        if (shares >= 0).all() and (shares <= 1).all():
+            box = clip_box(box, *size) or box  # the sum may exceed the side by rounding
+        area = box[2] * box[3] if is_box else import_extra('shapely', 'yolo').Polygon(points).area
+        polygons = [] if is_box else [points.ravel().tolist()]
+        return {'bbox': box, 'segmentation': polygons, 'area': area, 'iscrowd': 0}
+
+
+def join_polygons(polygons: Sequence[np.ndarray], size: Size) -> np.ndarray:
+    """Makes one polygon of several, within the image, that covers what they cover together.
+
+    Parts that lie apart, and holes, are linked by bridges of no width between their nearest
+    corners, as ultralytics does. A single polygon that lies within the image is returned as it is.
 
     Args:
-        class_index: Counted from 0.
-        box: ``xywh``, absolute pixels, within the image.
-        width: The image's, in pixels.
-        height: The image's, in pixels.
+        polygons: Corners of each, absolute pixels, shape (N, 2).
+        size: Width and height of the image.
 
-    >>> format_box(3, [10, 20, 30, 40], 100, 80)
-    '3 0.25 0.5 0.3 0.5'
+    Returns:
+        Corners, absolute pixels, shape (N, 2); none if nothing lies in the image.
     """
-    x, y, w, h = box
-    # A size of 0 would be no box.
-    size = max(w / width, _SMALLEST), max(h / height, _SMALLEST)
-    return _format_line(class_index, [(x + w / 2) / width, (y + h / 2) / height, *size])
-
-
-def format_polygon(class_index: int, points: np.ndarray, width: int, height: int) -> str:
-    """The line of a polygon.
-
-    Args:
-        class_index: Counted from 0.
-        points: At least 3 corners within the image, absolute pixels, shape (N, 2).
-        width: The image's, in pixels.
-        height: The image's, in pixels.
-
-    >>> format_polygon(0, np.array([[0, 0], [50, 0], [50, 80]]), 100, 80)
-    '0 0 0 0.5 0 0.5 1'
-    """
-    return _format_line(class_index, (points / (width, height)).ravel().tolist())
-
-
-def _format_line(class_index: int, shares: Sequence[float]) -> str:
-    numbers = (f'{share + 0.0:.{DIGITS}f}'.rstrip('0').rstrip('.') for share in shares)  # never -0
-    return ' '.join([str(class_index), *numbers])
+    if len(polygons) == 1 and (polygons[0] >= 0).all() and (polygons[0] <= size).all():
+        return polygons[0]
+    shapely = import_extra('shapely', 'yolo')
+    valid = [  # GEOS overflows far outside of the image
+        shapely.make_valid(shapely.Polygon(points.clip(-1e7, 1e7))) for points in polygons
+    ]
+    covered = shapely.union_all(valid) & shapely.box(0, 0, *size)
+    # Outlines turn one way and holes the other, so that any rule of filling sees the same.
+    parts = [part for part in shapely.get_parts(covered.normalize()) if part.area]
+    rings = [
+        np.array(ring.coords)[:-1] for part in parts for ring in (part.exterior, *part.interiors)
+    ]
+    outline = rings.pop(0) if rings else np.empty((0, 2))
+    while rings:
+        gaps = [np.linalg.norm(outline[:, None] - ring, axis=2) for ring in rings]
+        nearest = min(range(len(rings)), key=lambda index: gaps[index].min())
+        i, j = np.unravel_index(gaps[nearest].argmin(), gaps[nearest].shape)
+        ring = rings.pop(nearest)
+        outline = np.concatenate([outline[: i + 1], ring[j:], ring[: j + 1], outline[i:]])
+    return outline.clip(0, size)
 
 
 def parse_labels(text: str, num_classes: int, name: str) -> list[Label]:
-    """Reads a label file; blank lines are left out.
-
-    Args:
-        text: What the file holds.
-        num_classes: Number of classes.
-        name: Name of the file, for errors.
+    """Reads what a label file of this name holds; blank lines are left out.
 
     Raises:
         InputError: If a line is not as the format asks; names the file and the line.
@@ -93,77 +132,38 @@ def parse_labels(text: str, num_classes: int, name: str) -> list[Label]:
     """
     labels = []
     for number, line in enumerate(text.split('\n'), start=1):
-        if words := line.split():
+        if line.strip():
             try:
-                labels.append(_parse_line(words, num_classes))
+                labels.append(_parse_line(line, num_classes))
             except ValueError as error:
                 raise InputError(f'{name}, line {number}: {error}') from None
     return labels
 
 
-def _parse_line(words: list[str], num_classes: int) -> Label:
-    if len(words) != 5 and (len(words) < 7 or len(words) % 2 == 0):
+def _parse_line(line: str, num_classes: int) -> Label:
+    try:
+        index, *shares = map(float, line.replace('_', '?').split())  # Python would take 1_0 for 10
+    except ValueError:
+        raise ValueError(f'{reprlib.repr(line.strip())} are not all numbers') from None
+    if len(shares) != 4 and (len(shares) < 6 or len(shares) % 2):
         raise ValueError(
             'expected a class and the 4 numbers of a box, or 6 or more, in pairs, of a polygon; '
-            f'found {len(words)} words'
+            f'found {len(shares)} numbers after the class'
         )
-    class_index, *shares = map(_parse_number, words)
-    if class_index not in range(num_classes):
-        raise ValueError(
-            f'unknown class {reprlib.repr(words[0])}: the classes are 0 to {num_classes - 1}'
-        )
-    for word, share in zip(words[1:], shares, strict=True):
+    if index not in range(num_classes):
+        raise ValueError(f'unknown class {index:g}: the classes are 0 to {num_classes - 1}')
+    for share in shares:
         if not 0 <= share <= 1:  # NaN is neither
-            raise ValueError(f'{reprlib.repr(word)} is not in [0, 1]')
-    return Label(int(class_index), tuple(shares))
+            raise ValueError(f'{share:g} is not in [0, 1]')
+    return Label(int(index), tuple(shares))
 
 
-def _parse_number(word: str) -> float:
-    try:
-        if '_' in word:  # Python would take 1_0 for 10
-            raise ValueError
-        return float(word)
-    except ValueError:
-        raise ValueError(f'{reprlib.repr(word)} is no number') from None
+def label_path(image_path: str) -> str:
+    """Where YOLO trainers look for the labels of an image.
 
+    The last folder ``images`` becomes ``labels``, the suffix ``.txt``.
 
-def read_box(shares: Sequence[float], width: int, height: int) -> list[float]:
-    """The box of a label.
-
-    Args:
-        shares: The 4 numbers of a box.
-        width: The image's, in pixels.
-        height: The image's, in pixels.
-
-    Returns:
-        ``xywh``, absolute pixels, rounded to :data:`PIXEL_DIGITS` places. Where it leaves the
-        image by more than rounding does, it still does.
-
-    >>> read_box([0.25, 0.5, 0.3, 0.5], 100, 80)
-    [10.0, 20.0, 30.0, 40.0]
+    >>> label_path('/yolo/images/train/batch_1/000006.JPG')
+    '/yolo/labels/train/batch_1/000006.txt'
     """
-    x, y, w, h = shares
-    left, right = _edges(x, w, width)
-    top, bottom = _edges(y, h, height)
-    box = [left, top, *(round(size, PIXEL_DIGITS) for size in (right - left, bottom - top))]
-    if 0 <= left <= right <= width and 0 <= top <= bottom <= height:
-        return clip_box(box, width, height) or box  # the sum may exceed the side by rounding
-    return box
-
-
-def _edges(center: float, length: float, side: int) -> list[float]:
-    edges = [center - length / 2, center + length / 2]
-    for index, edge in enumerate(edges):
-        for border in (0.0, 1.0):
-            if abs(edge - border) <= _SMALLEST:
-                edges[index] = border
-    return [round(edge * side, PIXEL_DIGITS) for edge in edges]
-
-
-def read_polygon(shares: Sequence[float], width: int, height: int) -> np.ndarray:
-    """The corners of a label, absolute pixels, rounded likewise, shape (N, 2).
-
-    >>> read_polygon([0, 0, 0.5, 0, 0.5, 1], 100, 80).tolist()
-    [[0.0, 0.0], [50.0, 0.0], [50.0, 80.0]]
-    """
-    return (np.reshape(shares, (-1, 2)) * (width, height)).round(PIXEL_DIGITS)
+    return os.path.splitext('/labels/'.join(image_path.rsplit('/images/', 1)))[0] + '.txt'

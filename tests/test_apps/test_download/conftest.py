@@ -13,24 +13,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from taco_plugin.apps.download import host as host_module
-from taco_plugin.apps.download.download import DownloadSettings, download
-from taco_plugin.apps.download.fetch import Limits
+from taco_plugin.apps.download import fetch as fetch_module
+from taco_plugin.apps.download.download import download
 
 SIZE = 64, 48
 
 
-def encode_photograph(size=SIZE, suffix='JPEG', orientation=None, mode='RGB', **options):
+def encode_photograph(size=SIZE, suffix='JPEG', orientation=1, **options):
     """A photograph that is dark at the left and bright at the top, as it is stored."""
     columns, rows = np.meshgrid(np.linspace(0, 1, size[0]), np.linspace(0, 1, size[1]))
     pixels = np.stack([255 * columns, 255 * (1 - rows), np.full_like(rows, 60)], axis=2)
-    exif = Image.Exif()
-    exif[0x010F] = 'a camera'
-    if orientation is not None:
-        exif[0x0112] = orientation
-    buffer = io.BytesIO()
-    image = Image.fromarray(pixels.astype(np.uint8)).convert(mode)
-    image.save(buffer, suffix, exif=exif, **options)
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, suffix, exif=exif, **options)
     return buffer.getvalue()
 
 
@@ -38,10 +33,8 @@ class Server:
     """Answers each path with a body, or with what a function of the handler does."""
 
     def __init__(self):
-        self.answers, self.headers = {}, {}
-        self.requests = Counter()
-        self.latency = 0.0
-        self.busy = self.most_at_once = 0
+        self.answers, self.headers, self.requests = {}, {}, Counter()
+        self.latency = self.busy = self.most_at_once = 0
         self.lock = threading.Lock()
         server = self
 
@@ -58,8 +51,7 @@ class Server:
         self.http = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
         self.http.daemon_threads = True
         self.url = f'http://127.0.0.1:{self.http.server_port}'
-        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
-        self.thread.start()
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(self, handler):
         with self.lock:
@@ -73,9 +65,7 @@ class Server:
             if callable(answer):
                 answer(handler)
             else:
-                self.send(
-                    handler, 404 if answer is None else 200, b'gone' if answer is None else answer
-                )
+                self.send(handler, 404 if answer is None else 200, answer or b'')
         except (BrokenPipeError, ConnectionResetError):
             pass
         finally:
@@ -103,17 +93,14 @@ class Server:
         ]
         return {'images': images, 'annotations': [], 'categories': []}
 
-    def close(self):
-        self.http.shutdown()
-        self.http.server_close()
-
 
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv('NO_PROXY', '*')
     server = Server()
     yield server
-    server.close()
+    server.http.shutdown()
+    server.http.server_close()
 
 
 @pytest.fixture
@@ -122,16 +109,8 @@ def encode():
     return encode_photograph
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Retries follow at once."""
-    monkeypatch.setattr(host_module, 'FIRST_DELAY', 0.001)
-
-
 @dataclass
 class Run:
-    """A download that has ended."""
-
     report: dict
     folder: Path
 
@@ -149,16 +128,17 @@ class Run:
 
 
 @pytest.fixture
-def fetch(tmp_path, quick):
-    """Downloads the photographs of a COCO dict."""
+def fetch(tmp_path, monkeypatch):
+    """Downloads the photographs of a COCO dict; retries follow at once."""
+    monkeypatch.setattr(fetch_module, 'FIRST_DELAY', 0.001)
 
     def run(coco, size='original', retry_failed=False, **limits):
         path = tmp_path / 'annotations.json'
         path.write_text(json.dumps(coco))
-        defaults = {'workers': 8, 'per_host': 8, 'retries': 3, 'seconds': 10, 'max_bytes': 10**6}
-        settings = Limits(**{**defaults, **limits})
+        defaults = {'workers': 8, 'per_host': 8, 'retries': 3, 'timeout': 10, 'max_bytes': 10**6}
+        fetcher = fetch_module.Fetcher(**{**defaults, **limits})
         out = tmp_path / 'out'
-        report = download(DownloadSettings(str(path), str(out), size, retry_failed, settings))
+        report = download(str(path), str(out), size, retry_failed=retry_failed, fetcher=fetcher)
         assert json.loads((out / 'download_report.json').read_text()) == report
         return Run(report, out)
 

@@ -1,11 +1,9 @@
-import json
 import os
 
 import pytest
 from PIL import Image
 
-from taco_plugin.apps.yolo.import_ import ImportSettings, import_yolo
-from taco_plugin.apps.yolo.notes import count_notes
+from taco_plugin.apps.yolo.import_ import import_yolo
 from taco_plugin.coco import clean_annotations, read_coco
 from taco_plugin.errors import InputError
 
@@ -14,10 +12,12 @@ from taco_plugin.errors import InputError
 def yolo(tmp_path):
     """Two images of one split: a box and a polygon, and none."""
     root = tmp_path / 'yolo'
+    exif = Image.Exif()
+    exif[0x0112] = 8
     for name in ('b/2.jpg', 'a/1.JPG'):
         path = root / 'images/train' / name
         path.parent.mkdir(parents=True)
-        Image.effect_noise((100, 80), 60).save(path)
+        Image.effect_noise((80, 100), 60).save(path, exif=exif)  # shown as 100 x 80
     label = root / 'labels/train/a/1.txt'
     label.parent.mkdir(parents=True)
     label.write_text('1 0.25 0.5 0.3 0.5\r\n\n0 0 0 0.5 0 0.5 1\r\n')
@@ -31,7 +31,7 @@ def describe(root, text):
 
 def convert(root, images=None):
     out = root.parent / 'coco'
-    reports = import_yolo(ImportSettings(str(root / 'data.yaml'), images, str(out)))
+    reports = import_yolo(str(root / 'data.yaml'), str(out), images)
     return reports, read_coco(out / 'annotations/train.json')
 
 
@@ -48,16 +48,7 @@ def test_reads_boxes_polygons_and_images_without_either(yolo):
     assert polygon['segmentation'] == [[0, 0, 50, 0, 50, 80]]
     assert clean_annotations(coco)[1] == []
     assert reports['train'].objects == 2
-    assert count_notes(reports['train'].notes) == {'no_label_file': 1}
-
-
-def test_size_is_that_of_the_displayed_photograph(yolo):
-    exif = Image.Exif()
-    exif[0x0112] = 8
-    Image.effect_noise((80, 60), 60).save(yolo / 'images/train/a/1.JPG', exif=exif)
-    _, coco = convert(yolo)
-    assert (coco['images'][0]['width'], coco['images'][0]['height']) == (60, 80)
-    assert coco['annotations'][0]['bbox'] == [6, 20, 18, 40]
+    assert reports['train'].count_notes() == {'no_label_file': 1}
 
 
 @pytest.mark.parametrize(
@@ -75,37 +66,32 @@ def test_finds_images_in_folders_lists_and_lists_of_folders(yolo, train):
     assert [image['width'] for image in coco['images']] == [100, 100]
 
 
-def test_a_link_to_a_folder_above_ends(yolo):
-    (yolo / 'images/train/a/up').symlink_to(yolo / 'images')
-    _, coco = convert(yolo)
-    assert len(coco['images']) == 2
-
-
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
         ('train: images/train\nnames: [Can', r'data.yaml, line 2: broken YAML'),
         ('!!python/object/apply:os.system ["touch pwned"]', 'data.yaml, line 1: broken YAML'),
         ('train: images/train\nnames: []', "'names' must be a list of classes"),
-        ('train: images/train\nnames: {1: Can}', 'must number the classes 0, 1, 2'),
-        ('train: images/train\nnames: [Can, no]', 'class 1 must have a text as its name'),
-        ('train: images/train\nnames: [Can, Can]', "two classes have the name 'Can'"),
-        ('train: images/train\nnames: [Can]\nnc: 80', "'nc' is 80, 'names' has 1"),
+        ('train: images/train\nnames: {1: Can}', 'class 0 must have a name of its own, not None'),
+        ('train: images/train\nnames: [Can, no]', 'class 1 must have a name of its own, not False'),
+        (
+            'train: images/train\nnames: [Can, Can]',
+            "class 1 must have a name of its own, not 'Can'",
+        ),
+        ('train: images/train\nnames: [Can]\nnc: 80', "'names' must be .* as many as 'nc' says"),
         ('names: [Can]', 'has none of train, val, test'),
-        ('train: 7\nnames: [Can]', "'train' must be a folder"),
-        ('train: ../../etc\nnames: [Can]', 'no such folder or .txt file'),
+        ('train: 7\nnames: [Can]', "'train' must name folders"),
         ('train: /etc\nnames: [Can]', 'no such folder or .txt file'),
         ('path: /\ntrain: etc\nnames: [Can]', 'lies outside of its folder'),
-        ('path: ..\ntrain: etc\nnames: [Can]', 'lies outside of its folder'),
         ('path: none\ntrain: etc\nnames: [Can]', 'no such folder of images'),
         ('train: evil.txt\nnames: [Can]', r"evil.txt, line 2: '../../x.jpg' lies outside of"),
-        ('train: data.yaml/x\nnames: [Can]', 'no such folder or .txt file'),
-        ('a: &a [x, x]\nb: &b [*a, *a]\nnames: [*b, *b]\ntrain: x', 'must have a text'),
-        ('[' * 5000, 'not YAML'),
-        ('- 1', 'expected key: value'),
-        ('\0', 'YAML'),
-        ('train: "a\\0b"\nnames: [Can]', "'train' must be a folder"),
-        ('x' * 2**20 + 'x', 'larger than a data.yaml can be'),
+        (
+            'a: &a [x, x]\nb: &b [*a, *a]\nnames: [*b, *b]\ntrain: x',
+            'class 0 must have a name of its own',
+        ),
+        ('[' * 5000, 'broken YAML .RecursionError'),
+        ('train: 2001-99-99', 'broken YAML .ValueError'),
+        ('train: "a\\0b"\nnames: [Can]', 'no such folder or .txt file'),
     ],
 )
 def test_a_hostile_data_yaml_is_refused_in_one_line(yolo, text, message, monkeypatch):
@@ -122,29 +108,26 @@ def test_a_hostile_data_yaml_is_refused_in_one_line(yolo, text, message, monkeyp
 @pytest.mark.parametrize(
     ('data', 'message'),
     [
-        (b'0 0.5 0.5 0.1 0.1\n0 0.5 nan 0.1 0.1', r"a/1.txt', line 2: 'nan' is not in"),
-        (b'\xff\xd8\xff', r"a/1.txt': not a label file"),
+        (b'0 0.5 0.5 0.1 0.1\n0 0.5 nan 0.1 0.1', r'a/1.txt, line 2: nan is not in'),
+        (b'\xff\xd8\xff', r"a/1.txt: cannot be read .'utf-8' codec"),
+        (None, 'a/1.txt: cannot be read .no such file'),  # a pipe, which could block
     ],
 )
 def test_a_broken_label_file_is_refused(yolo, data, message):
-    (yolo / 'labels/train/a/1.txt').write_bytes(data)
+    path = yolo / 'labels/train/a/1.txt'
+    path.unlink()
+    os.mkfifo(path) if data is None else path.write_bytes(data)
     with pytest.raises(InputError, match=message):
-        convert(yolo)
-
-
-def test_a_pipe_in_place_of_a_label_file_does_not_block(yolo):
-    (yolo / 'labels/train/a/1.txt').unlink()
-    os.mkfifo(yolo / 'labels/train/a/1.txt')
-    with pytest.raises(InputError, match='not a regular file'):
         convert(yolo)
 
 
 def test_images_that_cannot_be_read_are_left_out_and_counted(yolo):
     (yolo / 'images/train/b/2.jpg').write_text('not a photograph')
     (yolo / 'images/train/b/notes.md').write_text('not looked at')
+    (yolo / 'images/train/a/up').symlink_to(yolo / 'images')  # ends nevertheless
     reports, coco = convert(yolo)
     assert [image['file_name'] for image in coco['images']] == ['images/train/a/1.JPG']
-    assert count_notes(reports['train'].notes) == {'unreadable': 1}
+    assert reports['train'].count_notes() == {'unreadable': 1}
 
 
 def test_annotations_that_are_there_are_not_replaced(yolo):
@@ -153,35 +136,29 @@ def test_annotations_that_are_there_are_not_replaced(yolo):
         convert(yolo)
 
 
-def test_export_and_import_are_inverse_on_the_sample(small_taco, tmp_path, run_tool):
-    converters = 'dataset_converters'
-    for options in ([], ['--segments']):
-        out = tmp_path / f'yolo{len(options)}'
-        annotations = small_taco / 'annotations'
-        args = (annotations, '--images', small_taco, '--out', out, *options)
-        exported = run_tool(f'{converters}/coco_to_yolo.py', *args)
-        assert exported.returncode == 0, exported.stderr
-        back = tmp_path / f'back{len(options)}'
-        imported = run_tool(f'{converters}/yolo_to_coco.py', out / 'data.yaml', '--out', back)
-        assert imported.returncode == 0, imported.stderr
-        for split in ('train', 'val', 'test'):
-            texts = [(root / f'annotations/{split}.json') for root in (small_taco, back)]
-            before, after = (objects_of(json.loads(text.read_text()), split) for text in texts)
-            assert before.keys() == after.keys()
-            for name, boxes in before.items():
-                assert [c for c, _ in boxes] == [c for c, _ in after[name]]
-                for (_, old), (_, new) in zip(boxes, after[name], strict=True):
-                    assert old == pytest.approx(new, abs=1.1e-4)
-    again = run_tool(f'{converters}/coco_to_yolo.py', *args)
-    assert again.returncode == 1
+@pytest.mark.parametrize('options', [[], ['--segments']])
+def test_export_and_import_are_inverse_on_the_sample(small_taco, tmp_path, run_tool, options):
+    tools, out, back = 'dataset_converters', tmp_path / 'yolo', tmp_path / 'back'
+    args = (small_taco / 'annotations', '--images', small_taco, '--out', out, *options)
+    exported = run_tool(f'{tools}/coco_to_yolo.py', *args)
+    assert exported.returncode == 0, exported.stderr
+    imported = run_tool(f'{tools}/yolo_to_coco.py', out / 'data.yaml', '--out', back)
+    assert imported.returncode == 0, imported.stderr
+    for split in ('train', 'val', 'test'):
+        before = objects_of(read_coco(small_taco / f'annotations/{split}.json'), split)
+        after = objects_of(read_coco(back / f'annotations/{split}.json'), split)
+        assert before.keys() == after.keys()
+        for name, boxes in before.items():
+            assert [c for c, _ in boxes] == [c for c, _ in after[name]]
+            for (_, old), (_, new) in zip(boxes, after[name], strict=True):
+                assert old == pytest.approx(new, abs=1.1e-4)
+    again = run_tool(f'{tools}/coco_to_yolo.py', *args)
+    assert (again.returncode, again.stderr.count('\n')) == (1, 1)
     assert again.stderr.startswith('coco_to_yolo.py: error: ')
-    assert again.stderr.count('\n') == 1
 
 
 def objects_of(coco, split):
-    names = {
-        image['id']: image['file_name'].removeprefix(f'images/{split}/') for image in coco['images']
-    }
+    names = {i['id']: i['file_name'].removeprefix(f'images/{split}/') for i in coco['images']}
     objects = {name: [] for name in names.values()}
     for annotation in coco['annotations']:
         pair = annotation['category_id'], annotation['bbox']

@@ -2,21 +2,23 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from shapely import Polygon, box, make_valid, union_all
 
-from taco_plugin.apps.yolo.data import label_path
-from taco_plugin.apps.yolo.labels import (
-    format_box,
-    format_polygon,
-    parse_labels,
-    read_box,
-    read_polygon,
-)
+from taco_plugin.apps.yolo.labels import Label, join_polygons, parse_labels
 from taco_plugin.coco import clip_box
 from taco_plugin.errors import InputError
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=300)
+SEEDED = settings(derandomize=True, deadline=None)
 SIDES = st.integers(1, 20_000)
 SHARES = st.floats(0, 1)
+COORDINATES = st.floats(-300, 300).map(lambda value: round(value, 3))
+TRIANGLES = st.lists(st.tuples(COORDINATES, COORDINATES), min_size=3, max_size=3).map(np.array)
+
+
+def through_a_file(label):
+    (read,) = parse_labels(label.format(), 60, 'a.txt')
+    assert read.class_index == label.class_index
+    return read
 
 
 def bound(side):
@@ -31,10 +33,9 @@ def test_a_box_comes_back_but_for_rounding(width, height, shares, index):
     top, bottom = sorted(share * height for share in shares[2:])
     box = clip_box([left, top, max(right - left, 1e-3), max(bottom - top, 1e-3)], width, height)
     assume(box is not None and min(box[2:]) > 2e-4)  # smaller ones are rounded away, and counted
-    (label,) = parse_labels(format_box(index, box, width, height), 60, 'a.txt')
-    back = read_box(label.shares, width, height)
-    assert label.class_index == index
-    for old, new, side in zip(box, back, (width, height) * 2, strict=True):
+    label, size = Label.from_box(index, box, (width, height)), (width, height)
+    back = through_a_file(label).to_annotation(size)['bbox']
+    for old, new, side in zip(box, back, size * 2, strict=True):
         assert abs(old - new) <= 2 * bound(side)
     assert clip_box(back, width, height) == back  # not even a rounding leaves the image
 
@@ -42,41 +43,33 @@ def test_a_box_comes_back_but_for_rounding(width, height, shares, index):
 @SEEDED
 @given(SIDES, SIDES, st.lists(st.tuples(SHARES, SHARES), min_size=3, max_size=9))
 def test_a_polygon_comes_back_but_for_rounding(width, height, shares):
-    points = np.array(shares) * (width, height)
-    (label,) = parse_labels(format_polygon(2, points, width, height), 3, 'a.txt')
-    back = read_polygon(label.shares, width, height)
-    assert (np.abs(back - points) <= [bound(width), bound(height)]).all()
-    assert (back <= [width, height]).all()
+    label = through_a_file(Label(2, tuple(np.ravel(shares).tolist())))
+    (polygon,) = label.to_annotation((width, height))['segmentation']
+    off = np.abs(np.reshape(polygon, (-1, 2)) - np.array(shares) * (width, height))
+    assert (off <= [bound(width), bound(height)]).all()
+    assert (np.reshape(polygon, (-1, 2)) <= [width, height]).all()
 
 
-def test_whole_pixels_come_back_exactly():
-    box = [561, 1238, 7, 37]
-    (label,) = parse_labels(format_box(0, box, 6000, 4000), 1, 'a.txt')
-    assert read_box(label.shares, 6000, 4000) == box
-
-
-def test_a_box_that_leaves_the_image_is_not_made_to_fit():
-    assert read_box([0.1, 0.5, 0.4, 0.5], 100, 80) == [-10, 20, 40, 40]
+def test_boxes_of_whole_pixels_and_those_that_leave_the_image():
+    box, size = [561, 1238, 7, 37], (6000, 4000)
+    assert through_a_file(Label.from_box(0, box, size)).to_annotation(size)['bbox'] == box
+    leaving = Label(0, (0.1, 0.5, 0.4, 0.5)).to_annotation((100, 80))
+    assert leaving['bbox'] == [-10, 20, 40, 40]  # not made to fit
 
 
 @pytest.mark.parametrize(
     ('line', 'message'),
     [
-        ('0 0.5 0.5 0.1', 'found 4 words'),
-        ('0 0.5 0.5 0.1 0.1 0.9', 'found 6 words'),
-        ('0 .1 .1 .2 .2 .3 .3 .4', 'found 8 words'),
-        ('0 0.5 nan 0.1 0.1', "'nan' is not in"),
-        ('0 0.5 0.5 inf 0.1', "'inf' is not in"),
-        ('0 0.5 0.5 0.1 1.001', "'1.001' is not in"),
-        ('0 -0.1 0.5 0.1 0.1', "'-0.1' is not in"),
-        ('0 0.5 0.5 0_1 0.1', "'0_1' is no number"),
-        ('can 0.5 0.5 0.1 0.1', "'can' is no number"),
-        ('2 0.5 0.5 0.1 0.1', "unknown class '2': the classes are 0 to 1"),
-        ('-1 0.5 0.5 0.1 0.1', "unknown class '-1'"),
-        ('0.5 0.5 0.5 0.1 0.1', "unknown class '0.5'"),
-        ('nan 0.5 0.5 0.1 0.1', "unknown class 'nan'"),
-        ('9' * 5000 + ' 0.5 0.5 0.1 0.1', 'unknown class'),
-        ('{"a": 1}', 'found 2 words'),
+        ('0 0.5 0.5 0.1', 'found 3 numbers after the class'),
+        ('0 .1 .1 .2 .2 .3 .3 .4', 'found 7 numbers after the class'),
+        ('0 0.5 nan 0.1 0.1', 'nan is not in'),
+        ('0 0.5 0.5 0.1 1.001', '1.001 is not in'),
+        ('0 0.5 0.5 0_1 0.1', "'0 0.5 0.5 0_1 0.1' are not all numbers"),
+        ('2 0.5 0.5 0.1 0.1', 'unknown class 2: the classes are 0 to 1'),
+        ('-1 0.5 0.5 0.1 0.1', 'unknown class -1'),
+        ('0.5 0.5 0.5 0.1 0.1', 'unknown class 0.5'),
+        ('9' * 5000 + ' 0.5 0.5 0.1 0.1', 'unknown class inf'),
+        ('x' * 5000, 'are not all numbers'),
     ],
 )
 def test_a_broken_line_is_named(line, message):
@@ -97,13 +90,28 @@ def test_any_text_is_read_or_refused(text):
     assert len(labels) == sum(bool(line.split()) for line in text.split('\n'))
 
 
-@pytest.mark.parametrize(
-    ('image', 'label'),
-    [
-        ('/a/images/train/b/1.JPG', '/a/labels/train/b/1.txt'),
-        ('/images/a/images/b/1.2.jpg', '/images/a/labels/b/1.2.txt'),
-        ('/a/myimages/1.png', '/a/myimages/1.txt'),
-    ],
-)
-def test_labels_lie_where_trainers_look(image, label):
-    assert label_path(image) == label
+@SEEDED
+@given(st.lists(TRIANGLES, min_size=1, max_size=4))
+def test_joined_polygons_cover_what_they_cover_in_the_image(triangles):
+    shapes = [Polygon(triangle) for triangle in triangles]
+    assume(min(shape.area for shape in shapes) > 1)
+    expected = union_all(shapes) & box(0, 0, 100, 80)
+    outline = join_polygons(triangles, (100, 80))
+    if not expected.area:
+        assert len(outline) == 0
+        return
+    assert (outline >= 0).all()
+    assert (outline <= [100, 80]).all()
+    assert (make_valid(Polygon(outline)) ^ expected).area < 1e-6
+    # So does a reader that counts turns; this one sums what each turn encloses.
+    assert Polygon(outline).area == pytest.approx(expected.area, abs=1e-6)
+
+
+def test_what_a_single_polygon_and_a_hole_and_a_huge_number_become():
+    crossing = np.array([[0.0, 0], [100, 80], [100, 0], [0, 80]])
+    assert join_polygons([crossing], (100, 80)) is crossing
+    frame = [[0, 0, 60, 10], [0, 50, 60, 60], [0, 0, 10, 60], [50, 0, 60, 60]]
+    sides = [np.array(box(*side).exterior.coords) for side in frame]
+    assert Polygon(join_polygons(sides, (99, 99))).area == pytest.approx(60 * 60 - 40 * 40)
+    corners = np.array([[-1e308, 10], [1e308, 10], [1e308, 60], [-1e308, 60]])
+    assert Polygon(join_polygons([corners], (100, 80))).area == pytest.approx(5000)

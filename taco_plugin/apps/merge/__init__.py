@@ -1,1 +1,0 @@
-"""One annotation file of several."""
