@@ -1,17 +1,14 @@
 #!/usr/bin/env python
 """Compares runs by what they wrote, or reports on one."""
 
-import argparse
-
-from taco_plugin.command_line import one_line_errors
-from taco_plugin.errors import InputError
+from taco_plugin.command_line import at_least, make_parser, one_line_errors
 
 _DESCRIPTION = """\
 Reads what tools/train.py and tools/test.py wrote into each WORK_DIR, and writes
 
   DIR/comparison.html  one page that needs no network: tables that sort, curves, the same images
-                       under each detector, and each run's own figures
-  DIR/comparison.csv   one row per run, every figure
+                       under each detector, and each run's own plots
+  DIR/comparison.csv   one row per run, every metric
   DIR/comparison.md    the tables in Markdown
 
 Runs are compared with the first. They are taken at their latest test if all were tested, else at
@@ -19,29 +16,20 @@ their best validation. Runs that were scored on different images or classes are 
 With one WORK_DIR, the page is the report of that run."""
 
 
-def _parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    """Entry point."""
+    parser = make_parser(_DESCRIPTION)
     add = parser.add_argument
     add('work_dirs', metavar='WORK_DIR', nargs='+', help='of a run, or WORK_DIR/<time> of a start')
     add('--out', metavar='DIR', required=True, help='folder for the results')
     add('--title', default='Litter detection', help='of the page (default: %(default)s)')
-    add('--images', metavar='N', type=int, default=6, help='shown under each run (default: 6)')
+    add('--images', metavar='N', type=at_least(0), default=6, help='under each run (default: 6)')
     add('--photographs', metavar='DIR', help='their folder, if it is not where the runs had it')
     args = parser.parse_args()
-    if args.images < 0:
-        raise InputError(f'--images must be 0 or more, but is {args.images}')
-    return args
-
-
-def main() -> None:
-    """Entry point."""
-    args = _parse_args()
     from taco_plugin import compat
 
     compat.install()
-    from taco_plugin.apps.compare.write_comparison import write_comparison
+    from taco_plugin.apps.compare.compare import write_comparison
 
     print(write_comparison(**vars(args)))
 

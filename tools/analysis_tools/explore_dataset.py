@@ -4,7 +4,7 @@
 import argparse
 import re
 
-from taco_plugin.command_line import ArgumentParser, one_line_errors
+from taco_plugin.command_line import make_parser, one_line_errors
 from taco_plugin.taxonomies import TAXONOMIES
 
 _DESCRIPTION = """\
@@ -32,9 +32,7 @@ def _read_size(text: str) -> tuple[int, int]:
 
 
 def _parse_args() -> argparse.Namespace:
-    parser = ArgumentParser(
-        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(_DESCRIPTION)
     add = parser.add_argument
     add('annotations', metavar='ANN', nargs='+', help="prepared files, or TACO's own; six at most")
     add('--out', metavar='DIR', required=True, help='folder for the results')
@@ -69,10 +67,10 @@ def _parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = _parse_args()
-    from taco_plugin.apps.explore.explore import ExploreSettings, explore
+    from taco_plugin.apps.explore.explore import explore
     from taco_plugin.apps.explore.summary import format_report
 
-    report = explore(ExploreSettings(**vars(args)))
+    report = explore(**vars(args))
     print(format_report(report))
     print(f'\nwritten: {args.out}/exploration.json and {", ".join(report["pictures"])}')
 

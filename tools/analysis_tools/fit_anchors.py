@@ -4,7 +4,7 @@
 import argparse
 import sys
 
-from taco_plugin.command_line import one_line_errors
+from taco_plugin.command_line import make_parser, one_line_errors
 
 _DESCRIPTION = """\
 Fits scales and ratios of the anchors of Faster R-CNN, RetinaNet or SSD to the training boxes, at
@@ -15,9 +15,7 @@ stays, so that COCO's weights fit. The last lines are to be pasted into a config
 
 
 def _parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(_DESCRIPTION)
     add = parser.add_argument
     add('config', help='a config, such as configs/taco/retinanet.py')
     add('annotations', help="the training file, or TACO's own annotations.json")
@@ -37,9 +35,9 @@ def main() -> None:
     from taco_plugin import compat
 
     compat.install()
-    from taco_plugin.apps.anchors.compare import compare_anchors
+    from taco_plugin.apps.anchors.fit import compare_anchors
 
-    print(compare_anchors(args.config, args.annotations, args.held_out, args.seed))
+    print(compare_anchors(args.config, args.annotations, args.held_out, seed=args.seed))
 
 
 if __name__ == '__main__':

@@ -1,1 +1,1 @@
-"""Anchors, and how well they meet the boxes of a data set."""
+"""Fits the anchors of a detector to the boxes of a data set."""

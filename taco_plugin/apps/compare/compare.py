@@ -1,7 +1,8 @@
-"""Puts runs that can be ranked together, and draws each group."""
+"""Compares runs: puts those together that can be ranked, draws them, and writes the page."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,163 +10,141 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
+from tqdm import tqdm
 
 from ...boxes import Boxes
 from ...errors import InputError
-from ...evaluation.detections import Detections
-from ...evaluation.disagreement import choose_images
-from ...evaluation.record import Record
-from ...taxonomies.palette import palette
+from ...evaluation.detection_errors import choose_images
+from ...evaluation.detections import EvaluatedBoxes
+from ...files import write_files
 from ...visualization import plot_training
-from ...visualization.comparison import (
-    plot_compared_classes,
-    plot_compared_curves,
-    plot_compared_training,
-)
-from ...visualization.score_by_size import plot_score_by_size
+from ...visualization.compared_scores import plot_compared_classes, plot_score_by_size
+from ...visualization.comparison import plot_compared_curves, plot_compared_training
 from ...visualization.side_by_side import side_by_side
-from .page import Picture, Section
-from .run import Run
-from .tables import evaluated
+from .export import to_csv, to_markdown
+from .page import Picture, Section, embed, make_page
+from .read_runs import Run, evaluated, read_runs
+from .tables import defined
 
-_JPEG_QUALITY = 85
 _USUAL_THRESHOLD = 0.25
 """Confidence from which boxes are drawn, where there is no best F1."""
 
 
-def group_runs(runs: Sequence[Run]) -> list[list[Run]]:
-    """Groups of runs that were scored on the same boxes, classes and thresholds of IoU.
+def write_comparison(
+    work_dirs: Sequence[str | Path],
+    out: str | Path,
+    *,
+    title: str,
+    images: int,
+    photographs: str | None,
+) -> Path:
+    """Compares runs and writes ``comparison.html``, ``.csv`` and ``.md``, all of them or none.
 
-    Groups, and runs in them, are in the order given. Runs without an evaluation join the only
-    group, or are a last one of their own.
+    The arguments are those of ``tools/analysis_tools/compare_runs.py``; returns the page's path.
+
+    Raises:
+        InputError: If a run cannot be read, kept boxes of other images than it was scored on, or
+            a file cannot be written.
+    """
+    groups = group_runs(read_runs(work_dirs))
+    sections = [
+        Section(runs, list(draw_plots(runs)), list(draw_images(runs, images, photographs)))
+        for runs in tqdm(groups, desc='drawing', disable=None)
+    ]
+    page = make_page(title, sections, datetime.now())
+    tables = {'comparison.csv': to_csv(groups), 'comparison.md': to_markdown(groups)}
+    write_files(out, {'comparison.html': page, **tables})
+    return Path(out, 'comparison.html')
+
+
+def group_runs(runs: Sequence[Run]) -> list[list[Run]]:
+    """Groups of runs that were scored on the same boxes, classes and thresholds, in their order.
+
+    Runs without an evaluation join the only group, or are a last one of their own.
     """
     groups: dict[Any, list[Run]] = {}
-    waiting = []
     for run in runs:
-        if run.evaluation is None:
-            waiting.append(run)
-            continue
-        record = run.evaluation.record
-        key = record['ground_truth'], tuple(record['classes']), repr(record['settings'])
+        record = run.record
+        key = record and (record.ground_truth, record.classes, record.settings)
         groups.setdefault(key, []).append(run)
-    grouped = list(groups.values())
-    if len(grouped) == 1:
-        known = {id(run) for run in (*grouped[0], *waiting)}
-        return [[run for run in runs if id(run) in known]]
-    return [*grouped, waiting] if waiting else grouped
+    waiting = groups.pop(None, [])
+    if len(groups) == 1:
+        return [list(runs)]
+    return [*groups.values(), *([waiting] if waiting else [])]
 
 
-def make_section(runs: Sequence[Run], images: int, folder: str | None = None) -> Section:
-    """Draws a group of runs.
+def draw_plots(runs: Sequence[Run]) -> Iterator[Picture]:
+    """Plots of all the runs of a group together, as far as there is something to see."""
+    scored = evaluated(runs)
+    if len(scored) > 1:
+        ap50 = {name: defined(one.main_metrics.coco['mAP_50']) for name, one in scored.items()}
+        points = {run.name: (run.model.parameters, ap50.get(run.name)) for run in runs}
+        if any(size for size, _ in points.values()):
+            caption = 'Better is up, smaller is left.'
+            yield _picture(plot_score_by_size(points), 'Score by size', caption)
+        curves = {run.name: run.record.curves if run.record else None for run in runs}
+        if any(curves.values()):
+            caption = 'Means over the classes at IoU 0.50, with the best F1 of each run marked.'
+            yield _picture(plot_compared_curves(curves), 'Curves', caption)
+    logs = {run.name: run.training.rows if run.training else () for run in runs}
+    if any(logs.values()):
+        alone = logs[runs[0].name] if len(runs) == 1 else None
+        yield _picture(plot_training(alone) if alone else plot_compared_training(logs), 'Training')
+    if scored:
+        first = next(iter(scored.values()))
+        nothing: list[float | None] = [None] * len(first.classes)
+        of_classes = {run.name: nothing for run in runs}
+        for name, one in scored.items():
+            of_classes[name] = list(map(defined, one.main_metrics.per_class.AP50))
+        figure = plot_compared_classes(of_classes, first.classes, first.boxes.truth_per_class)
+        yield _picture(figure, 'Classes', 'From the most to the least true boxes.')
 
-    Args:
-        runs: As :func:`group_runs` puts them together.
-        images: How many images are shown under each run, at most.
-        folder: Of the photographs; by default where they were when each run was tested.
+
+def draw_images(runs: Sequence[Run], count: int, folder: str | None) -> Iterator[Picture]:
+    """Up to ``count`` images on which the runs of a group differ most, under each of them.
+
+    A single run drew its own images. Photographs are in ``folder``, else where the first run had
+    them.
 
     Raises:
         InputError: If the runs kept boxes of other images than they were scored on.
     """
-    figures = list(_draw_figures(runs))
-    return Section(runs, figures, list(_draw_images(runs, images, folder)))
-
-
-def _draw_figures(runs: Sequence[Run]) -> Iterator[Picture]:
-    """Figures of all the runs together, as far as there is something to see."""
-    names = [run.name for run in runs]
-    known = evaluated(runs)
-    if len(known) > 1:
-        scores = [_figure(run, 'coco', 'mAP_50') for run in runs]
-        parameters = [run.model.parameters for run in runs]
-        if any(parameters):
-            figure = plot_score_by_size(names, parameters, scores)
-            yield _picture('Score by size', 'Better is up, smaller is left.', figure)
-        curves = [run.evaluation.record['curves'] if run.evaluation else None for run in runs]
-        if any(curves):
-            caption = 'Means over the classes at IoU 0.50, with the best F1 of each run marked.'
-            yield _picture('Curves', caption, plot_compared_curves(names, curves))
-    rows = [run.training.rows if run.training else None for run in runs]
-    if any(rows):
-        many = len(runs) > 1
-        figure = plot_compared_training(names, rows) if many else plot_training(rows[0] or ())
-        yield _picture('Training', '', figure)
-    if known:
-        record = known[0][1].record
-        nothing = [np.nan] * len(record['classes'])
-        per_class = np.array([_figure(run, 'per_class', 'AP50') or nothing for run in runs])
-        boxes = np.array(record['boxes']['truth_per_class'])
-        figure = plot_compared_classes(names, record['classes'], per_class, boxes)
-        yield _picture('Classes', 'From the most to the least true boxes.', figure)
-
-
-def _figure(run: Run, kind: str, name: str) -> Any:  # noqa: ANN401
-    """A figure of boxes, or of masks where only they were scored."""
-    if run.evaluation is None:
-        return None
-    figures = run.evaluation.record['figures']
-    return figures.get('bbox', next(iter(figures.values())))[kind][name]
-
-
-def _draw_images(runs: Sequence[Run], count: int, folder: str | None) -> Iterator[Picture]:
-    """The images on which the runs differ most, under each of them; one run drew its own."""
-    kept = [
-        (run.name, evaluation.record, evaluation.detections)
-        for run, evaluation in evaluated(runs)
-        if evaluation.detections
-    ]
+    kept = {run.name: run.boxes for run in runs if run.boxes}
     if len(runs) < 2 or not kept:
         return
-    names, records, detections = map(list, zip(*kept, strict=True))
-    detections = _align(names, detections)
-    thresholds = [_threshold(record) for record in records]
-    truth = detections[0].truth
-    founds = [
-        one.found[one.found.score >= threshold]
-        for one, threshold in zip(detections, thresholds, strict=True)
-    ]
-    classes = records[0]['classes']
-    for image in choose_images(truth, [one.found for one in detections], thresholds, count):
-        name = detections[0].images[image]
-        picture = side_by_side(
-            Path(folder or detections[0].folder, name),
-            truth[truth.image == image],
-            [found[found.image == image] for found in founds],
-            *(names, thresholds, classes, palette(len(classes))),
-        )
-        file = BytesIO()
-        Image.fromarray(picture).save(file, 'JPEG', quality=_JPEG_QUALITY)
-        yield Picture(name, '', file.getvalue())
+    records = [evaluated(runs)[name] for name in kept]
+    thresholds = [of.curves.best_threshold if of.curves else _USUAL_THRESHOLD for of in records]
+    name, first = next(iter(kept.items()))
+    classes, truth = records[0].classes, first.truth
+    detections = [_align(boxes, first, other, name) for other, boxes in kept.items()]
+    for image in choose_images(truth, detections, thresholds, count=count):
+        chosen = {
+            run: (some[(some.image == image) & (some.score >= threshold)], threshold)
+            for run, some, threshold in zip(kept, detections, thresholds, strict=True)
+        }
+        path, true = Path(folder or first.folder, first.images[image]), truth[truth.image == image]
+        picture = side_by_side(path, first.sizes[image], true, runs=chosen, classes=classes)
+        Image.fromarray(picture).save(file := BytesIO(), 'JPEG', quality=85)
+        yield embed(file.getvalue(), first.images[image])
 
 
-def _threshold(record: Record) -> float:
-    curves = record['curves']
-    return curves['best_threshold'] if curves else _USUAL_THRESHOLD
+def _align(boxes: EvaluatedBoxes, first: EvaluatedBoxes, name: str, first_name: str) -> Boxes:
+    """Detections with the ids that the images have in the first run, by the names of the files.
+
+    A photograph that ``prepare_taco.py --max-side`` made a JPEG of is called ``a.png.jpg``.
+    """
+    ids = {file: image for image, file in first.images.items()}
+    new = {}
+    for image, file in boxes.images.items():
+        names = (file, f'{file}.jpg', file.removesuffix('.jpg'))
+        new[image] = next((known for known in names if known in ids), file)
+    if other := sorted(set(ids) ^ set(new.values())):
+        of = f'images than those of {first_name}, such as {other[0]}'
+        raise InputError(f'{name}: its boxes are of other {of}; test both again')
+    numbers = [ids[new[image]] for image in boxes.detections.image.tolist()]
+    return replace(boxes.detections, image=np.array(numbers, dtype=int))
 
 
-def _align(runs: Sequence[str], kept: Sequence[Detections]) -> list[Detections]:
-    """Detections with the ids that the images have in the first run, by the names of the files."""
-    first = kept[0]
-    ids = {name: image for image, name in first.images.items()}
-    aligned = []
-    for run, one in zip(runs, kept, strict=True):
-        other = sorted(set(ids) ^ set(one.images.values()))
-        if other:
-            raise InputError(
-                f'{run}: its boxes are of other images than those of {runs[0]}, such as '
-                f'{other[0]}; test both again'
-            )
-        renamed = {image: ids[name] for image, name in one.images.items()}
-        truth, found = (_rename(boxes, renamed) for boxes in (one.truth, one.found))
-        aligned.append(Detections(one.folder, first.images, truth, found))
-    return aligned
-
-
-def _rename(boxes: Boxes, ids: dict[int, int]) -> Boxes:
-    image = np.array([ids[number] for number in boxes.image.tolist()], dtype=np.int64)
-    return replace(boxes, image=image)
-
-
-def _picture(title: str, caption: str, figure: Figure) -> Picture:
-    file = BytesIO()
-    figure.savefig(file, format='png', dpi=figure.dpi)
-    return Picture(title, caption, file.getvalue())
+def _picture(figure: Figure, title: str, caption: str = '') -> Picture:
+    figure.savefig(file := BytesIO(), format='png', dpi=figure.dpi)
+    return embed(file.getvalue(), title, caption)

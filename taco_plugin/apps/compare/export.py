@@ -1,177 +1,115 @@
 """A comparison as CSV and as Markdown."""
 
 import csv
+import html
 import io
+import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import asdict
 
-from ...files import write_files
-from .groups import compare_groups, describe_group, name_unevaluated
-from .run import Evaluation, Run, Training
-from .tables import (
-    THRESHOLD,
-    Cell,
-    Table,
-    class_tables,
-    evaluated,
-    model_table,
-    per_class,
-    read_figures,
-    score_table,
-    subtract,
-)
-from .text import show_classes, show_evaluated_on, show_text
-
-Row = dict[str, str | float | None]
-
-CSV_NAME, MARKDOWN_NAME = 'comparison.csv', 'comparison.md'
-
-_FORMULA = ('=', '+', '-', '@')
-
-
-def write_tables(folder: str | Path, groups: Sequence[Sequence[Run]]) -> None:
-    """Writes ``comparison.csv`` and ``comparison.md``, both completely or neither.
-
-    Args:
-        folder: Is made if need be.
-        groups: Runs that can be ranked together.
-
-    Raises:
-        InputError: If one cannot be written.
-    """
-    write_files(folder, {CSV_NAME: to_csv(groups), MARKDOWN_NAME: to_markdown(groups)})
+from ...evaluation.record import Record
+from . import tables, text
+from .read_runs import Run
 
 
 def to_csv(groups: Sequence[Sequence[Run]]) -> str:
     """A row per run; numbers have all their digits, and a cell is empty where there is none.
 
     ``AP50 difference`` is that from the first run of the group that was evaluated, and
-    ``AP50: Can`` the figure of a class. A text that a spreadsheet would take for a formula begins
+    ``AP50: Can`` the metric of a class. A text that a spreadsheet would take for a formula begins
     with ``'``.
     """
-    parts = [part for number, runs in enumerate(groups, start=1) for part in _rows(number, runs)]
-    columns = dict.fromkeys(
-        name for kind in zip(*parts, strict=True) for row in kind for name in row
-    )
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator='\n')
+    rows = []
+    for number, runs in enumerate(groups, start=1):
+        scores = tables.score_table(runs)
+        metrics = iter(scores.rows)
+        for run in runs:
+            rows.append({'group': number} | _facts(run))
+            if run.record:
+                rows[-1] |= _metrics(run.record, scores.columns, next(metrics))
+    file = io.StringIO()
+    columns = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(file, columns, lineterminator='\n')
     writer.writeheader()
-    for facts, figures, of_classes in parts:
-        row = facts | figures | of_classes
-        writer.writerow({name: _neutralise(value) for name, value in row.items()})
-    return text.getvalue()
+    writer.writerows({name: _neutralise(value) for name, value in row.items()} for row in rows)
+    return file.getvalue()
 
 
-def _rows(group: int, runs: Sequence[Run]) -> Iterator[tuple[Row, Row, Row]]:
-    """Facts, figures and figures of the classes of each run."""
-    first = next((read_figures(evaluation) for _, evaluation in evaluated(runs)), {})
-    reference = next((run for run, _ in evaluated(runs)), None)
-    for run in runs:
-        figures, of_classes = Row(), Row()
-        if run.evaluation:
-            for name, figure in read_figures(run.evaluation).items():
-                figures[name] = figure
-                if name != THRESHOLD:
-                    other = None if run is reference else first.get(name)
-                    figures[f'{name} difference'] = subtract(figure, other)
-            of_classes = _figures_of_classes(run.evaluation)
-        yield {'group': group} | _facts(run), figures, of_classes
-
-
-def _facts(run: Run) -> Row:
-    model, evaluation = run.model, run.evaluation
-    width, height = model.input_size or (None, None)
-    facts: Row = {
+def _facts(run: Run) -> dict[str, object]:
+    """What is known of a run; the columns are the same for every run."""
+    model, training, record = asdict(run.model), run.training, run.record
+    model['input_width'], model['input_height'] = model.pop('input_size') or (None, None)
+    return {
         'run': run.name,
         'folder': str(run.folder),
-        'config': model.config,
-        'detector': model.detector,
-        'taxonomy': model.taxonomy,
-        'loss': model.loss,
-        'input_width': width,
-        'input_height': height,
-        'parameters': model.parameters,
-        'flops': model.flops,
-        **_training_facts(run.training),
-    }
-    if evaluation is None:
-        return facts | {'evaluated_on': 'not evaluated'}
-    record = evaluation.record
-    return facts | {
-        'evaluated_on': show_evaluated_on(evaluation.name, record),
-        'checkpoint': (record['run'] or {}).get('checkpoint'),
-        'ann_file': record['ann_file'],
-        'images': record['images'],
-        'classes': len(record['classes']),
-        'true_boxes': record['boxes']['truth'],
-        'detections': record['boxes']['found'],
+        **model,
+        'epochs': training and training.epochs,
+        'planned_epochs': training and training.planned_epochs,
+        'iterations': training and training.iterations,
+        'training_seconds': training and training.seconds,
+        'evaluated_on': text.show_evaluated_on(run),
+        'checkpoint': record and record.run and record.run.checkpoint,
+        'ann_file': record and record.ann_file,
+        'images': record and record.images,
+        'classes': record and len(record.classes),
+        'true_boxes': record and record.boxes.truth,
+        'detections': record and record.boxes.detections,
     }
 
 
-def _training_facts(training: Training | None) -> Row:
-    if training is None:
-        return {}
-    return {
-        'epochs': training.epochs,
-        'planned_epochs': training.planned_epochs,
-        'iterations': training.iterations,
-        'training_seconds': training.seconds,
-    }
+def _metrics(
+    record: Record, columns: Sequence[tables.Column], cells: Sequence[tables.Cell]
+) -> dict[str, object]:
+    """Metrics with their differences, as the table of scores has them, and those of each class."""
+    metrics: dict[str, object] = {}
+    for column, cell in list(zip(columns, cells, strict=True))[2:]:
+        metrics[column.title] = cell.value
+        if column.ranked:
+            metrics[f'{column.title} difference'] = cell.difference
+    for name in ('AP50', 'AP'):
+        values = zip(record.classes, tables.per_class(record, name), strict=True)
+        metrics |= {f'{name}: {text.show_text(shown)}': value for shown, value in values}
+    return metrics
 
 
-def _figures_of_classes(evaluation: Evaluation) -> Row:
-    record = evaluation.record
-    classes = show_classes(record['classes'])
-    return {
-        f'{name}: {shown}': figure
-        for name in ('AP50', 'AP')
-        for shown, figure in zip(classes, per_class(record, name), strict=True)
-    }
-
-
-def _neutralise(value: str | float | None) -> str | float | None:
+def _neutralise(value: object) -> object:
     """A text as a spreadsheet shows it, and does not compute it."""
     if not isinstance(value, str):
         return value
-    shown = show_text(value)
-    return f"'{shown}" if shown.startswith(_FORMULA) else shown
+    shown = text.show_text(value)
+    return f"'{shown}" if shown.startswith(('=', '+', '-', '@')) else shown
 
 
 def to_markdown(groups: Sequence[Sequence[Run]]) -> str:
-    """The tables of each group; the best figures are bold, with differences from the first run."""
-    lines = [*_paragraphs(compare_groups(groups))]
+    """The tables of each group; the best metrics are bold, with differences from the first run."""
+    blocks = list(map(_escape, text.compare_groups(groups)))
     for number, runs in enumerate(groups, start=1):
         heading = f'Group {number}: ' if len(groups) > 1 else ''
-        lines += [f'## {heading}{_escape(describe_group(runs))}', '']
-        lines += _paragraphs(name_unevaluated(runs))
-        for table in (score_table(runs), model_table(runs), *class_tables(runs)):
-            if table.rows:
-                lines += [f'### {_escape(table.title)}', '', *_lines(table), '']
-    return '\n'.join(lines)
+        blocks.append(f'## {heading}{_escape(text.describe_group(runs))}')
+        blocks += map(_escape, text.name_unevaluated(runs))
+        every = (tables.score_table(runs), tables.model_table(runs), *tables.class_tables(runs))
+        blocks += ['\n'.join(_draw_table(table)) for table in every if table.rows]
+    return '\n\n'.join(blocks) + '\n'
 
 
-def _paragraphs(sentences: Sequence[str]) -> Iterator[str]:
-    for sentence in sentences:
-        yield from (_escape(sentence), '')
-
-
-def _lines(table: Table) -> Iterator[str]:
-    yield f'| {" | ".join(map(_escape, table.columns))} |'
-    yield f'|{"|".join("---:" if is_number else "---" for is_number in table.numeric)}|'
+def _draw_table(table: tables.Table) -> Iterator[str]:
+    yield f'### {_escape(table.title)}\n'
+    yield f'| {" | ".join(_escape(column.title) for column in table.columns)} |'
+    yield f'|{"|".join("---:" if column.numeric else "---" for column in table.columns)}|'
     for row in table.rows:
-        yield f'| {" | ".join(map(_show_cell, row))} |'
+        yield f'| {" | ".join(map(_draw_cell, row))} |'
 
 
-def _show_cell(cell: Cell) -> str:
-    text = f'**{_escape(cell.text)}**' if cell.best else _escape(cell.text)
-    return f'{text} ({cell.difference})' if cell.difference else text
+def _draw_cell(cell: tables.Cell) -> str:
+    shown = f'**{_escape(cell.text)}**' if cell.best else _escape(cell.text)
+    return f'{shown} ({cell.change})' if cell.change else shown
 
 
-def _escape(text: str) -> str:
+def _escape(name: str) -> str:
     r"""A text in which Markdown and HTML find nothing to do.
 
     >>> _escape('a|b <i> *c*')
     'a\\|b &lt;i&gt; \\*c\\*'
     """
-    text = text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
-    return ''.join(f'\\{sign}' if sign in '\\`*_|[]#~' else sign for sign in text)
+    name = html.escape(name, quote=False)
+    return re.sub(r'([\\`*_|\[\]#~])', r'\\\1', name)

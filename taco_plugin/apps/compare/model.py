@@ -2,84 +2,78 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmengine.analysis import FlopAnalyzer
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
+from torch.utils.flop_counter import FlopCounterMode
 
-from .run import Model
+
+@dataclass(frozen=True)
+class Model:
+    """A detector, as the config of its run says; None stands for what is not known.
+
+    Args:
+        config: Name of the config, without its suffix.
+        detector: ``type`` of the model.
+        taxonomy: Name of a taxonomy or path of its CSV.
+        loss: Of the classes, in words.
+        input_size: Width and height that images are resized to for testing, pixels.
+        parameters: Their number.
+        flops: See :func:`count_flops`.
+    """
+
+    config: str
+    detector: str
+    taxonomy: str | None
+    loss: str
+    input_size: tuple[int, int] | None
+    parameters: int | None = None
+    flops: int | None = None
+
 
 _MEASURED: dict[str, tuple[int | None, int | None]] = {}
 
 
 def describe_model(config: Config, name: str) -> Model:
-    """Reads the detector's facts from a config, and builds it to count parameters and FLOPs.
-
-    Args:
-        config: Of a run.
-        name: Of the config.
-    """
-    size = input_size(config)
-    model = config['model']
+    """Reads the detector's facts from a config, and builds it to count parameters and FLOPs."""
+    model, size = config['model'], input_size(config)
     key = repr((model, size))  # runs that are compared often share their detector
     if key not in _MEASURED:
         _MEASURED[key] = _measure(model, size)
-    parameters, flops = _MEASURED[key]
+    detector = model['type']
+    if detector in ('SingleStageDetector', 'TwoStageDetector'):
+        detector += f' ({_class_head(model).get("type")})'
     return Model(
-        config=name,
-        detector=_name_detector(model),
-        taxonomy=config.get('taxonomy'),
-        loss=describe_loss(model),
-        input_size=size,
-        parameters=parameters,
-        flops=flops,
+        name, detector, config.get('taxonomy'), describe_loss(model), size, *_MEASURED[key]
     )
 
 
-def _name_detector(model: Mapping[str, Any]) -> str:
-    general = model['type'] in ('SingleStageDetector', 'TwoStageDetector')
-    head = _class_head(model).get('type')
-    return f'{model["type"]} ({head})' if general else model['type']
-
-
 def input_size(config: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Width and height of the first ``Resize`` of the test pipeline, else of the validation's.
-
-    >>> resize = dict(type='Resize', scale=(1333, 800))
-    >>> input_size({'test_dataloader': {'dataset': {'pipeline': [resize]}}})
-    (1333, 800)
-    """
+    """Width and height of the first ``Resize`` of the test pipeline, else of the validation's."""
     for split in ('test', 'val'):
         dataset = (config.get(f'{split}_dataloader') or {}).get('dataset') or {}
         for step in dataset.get('pipeline', ()):
             scale = step.get('scale') if str(step.get('type', '')).endswith('Resize') else None
             if isinstance(scale, Sequence) and len(scale) == 2:
-                width, height = scale
-                return int(width), int(height)
+                return int(scale[0]), int(scale[1])
     return None
 
 
 def describe_loss(model: Mapping[str, Any]) -> str:
-    """Names the loss of the classes, its weights and its focus.
-
-    >>> loss = dict(type='WeightedFocalLoss', class_weights=dict(scheme='hard'), gamma=2.0)
-    >>> describe_loss({'bbox_head': {'loss_cls': loss}})
-    'WeightedFocalLoss, hard, gamma 2.0'
-    """
+    """Names the loss of the classes, its weights and focus: ``FocalLoss, hard, gamma 2.0``."""
     head = _class_head(model)
     loss = head.get('loss_cls')
     if loss is None:
         return f'built into {head.get("type", model.get("type"))}'
     words = [loss['type']]
-    if loss.get('class_weights') is not None:
-        weights = loss['class_weights']
+    if (weights := loss.get('class_weights')) is not None:
         scheme = weights.get('scheme') if isinstance(weights, Mapping) else None
         words.append(scheme or 'weights by value')
     words += [f'{name} {loss[name]}' for name in ('gamma', 'label_smoothing') if loss.get(name)]
@@ -93,58 +87,32 @@ def _class_head(model: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _measure(model: ConfigDict, size: tuple[int, int] | None) -> tuple[int | None, int | None]:
-    """Numbers of parameters and of multiply-adds, as far as they can be had."""
-    with warnings.catch_warnings():
+    """Numbers of parameters and of FLOPs, as far as they can be had; a warning says what fails."""
+    parameters = flops = None
+    with warnings.catch_warnings(), DefaultScope.overwrite_default_scope('mmdet'):
         warnings.simplefilter('ignore')  # training has shown them
-        return _build_and_measure(model, size)
-
-
-def _build_and_measure(
-    model: ConfigDict, size: tuple[int, int] | None
-) -> tuple[int | None, int | None]:
-    try:
-        with DefaultScope.overwrite_default_scope('mmdet'):
+        try:
             built = revert_sync_batchnorm(MODELS.build(model)).eval()
-    except Exception as error:  # whatever a detector of the user's raises
-        _warn(f'no parameters and FLOPs of {model["type"]}: {error!r}')
-        return None, None
-    parameters = sum(parameter.numel() for parameter in built.parameters())
-    if size is None:
-        return parameters, None
-    try:
-        return parameters, count_flops(built, size)
-    except Exception as error:
-        _warn(f'no FLOPs of {model["type"]}: {error!r}')
-        return parameters, None
+            parameters = sum(parameter.numel() for parameter in built.parameters())
+            flops = count_flops(built, size) if size else None
+        except Exception as error:  # whatever a detector of the user's raises
+            what = 'parameters and FLOPs' if parameters is None else 'FLOPs'
+            message = f'no {what} of {model["type"]}: {error!r}'
+            MMLogger.get_current_instance().warning(message)
+    return parameters, flops
 
 
 def count_flops(model: torch.nn.Module, size: tuple[int, int]) -> int:
-    """Multiply-adds of one image, as ``get_flops.py`` counts them, up to the head's output.
+    """Multiply-adds of the convolutions and matrix products for one image, up to the raw output.
 
-    Args:
-        model: A detector of MMDetection, in evaluation mode.
-        size: Width and height of the image, which is padded as batches are.
+    The image has ``size``, width and height, and is padded as batches are.
     """
-    width, height = size
     preprocessor: Any = model.data_preprocessor
     divisor = preprocessor.pad_size_divisor
-    padded = [-(-side // divisor) * divisor for side in (height, width)]
-    shapes = {'img_shape': (height, width), 'ori_shape': (height, width)}
-    sample = DetDataSample(
-        metainfo={
-            **shapes,
-            'pad_shape': tuple(padded),
-            'batch_input_shape': tuple(padded),
-            'scale_factor': (1.0, 1.0),
-        }
-    )
-    image = torch.zeros(1, 3, *padded)
-    model.forward = partial(model.forward, data_samples=[sample])
-    with torch.no_grad():
-        analyzer = FlopAnalyzer(model, (image,))
-        analyzer.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        return int(analyzer.total())
-
-
-def _warn(message: str) -> None:
-    MMLogger.get_current_instance().warning(message)
+    shape = size[::-1]
+    padded = tuple(-(-side // divisor) * divisor for side in shape)
+    meta = {'img_shape': shape, 'ori_shape': shape, 'scale_factor': (1.0, 1.0)}
+    sample = DetDataSample(metainfo={**meta, 'pad_shape': padded, 'batch_input_shape': padded})
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, 3, *padded), data_samples=[sample], mode='tensor')
+    return counter.get_total_flops() // 2  # PyTorch counts a multiply-add as two

@@ -8,7 +8,7 @@ function sortBy(header) {
   const descending = before ? before === 'ascending' : numeric;
   const valueOf = (row) => row.cells[header.cellIndex].dataset.value;
   const compare = numeric
-    ? (a, b) => Number(a) - Number(b)
+    ? (a, b) => a - b
     : new Intl.Collator(undefined, {numeric: true}).compare;
   const rows = [...table.tBodies[0].rows].sort((one, two) => {
     const [a, b] = [valueOf(one), valueOf(two)];
@@ -18,21 +18,19 @@ function sortBy(header) {
     return descending ? compare(b, a) : compare(a, b);
   });
   table.tBodies[0].append(...rows);
-  for (const other of table.tHead.rows[0].cells) {
-    other.removeAttribute('aria-sort');
-  }
+  table.querySelector('[aria-sort]')?.removeAttribute('aria-sort');
   header.setAttribute('aria-sort', descending ? 'descending' : 'ascending');
 }
 
-for (const button of document.querySelectorAll('th button')) {
-  button.addEventListener('click', () => sortBy(button.closest('th')));
-}
-
 const viewer = document.querySelector('dialog');
-for (const button of document.querySelectorAll('figure button')) {
-  button.addEventListener('click', () => {
-    viewer.querySelector('div').replaceChildren(button.querySelector('img').cloneNode());
-    viewer.showModal();
-  });
-}
 viewer.addEventListener('click', () => viewer.close());
+document.addEventListener('click', ({target}) => {
+  const header = target.closest('th button')?.parentElement;
+  const picture = target.closest('figure button')?.firstElementChild;
+  if (header) {
+    sortBy(header);
+  } else if (picture) {
+    viewer.replaceChildren(picture.cloneNode());
+    viewer.showModal();
+  }
+});

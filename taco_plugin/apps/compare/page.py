@@ -2,67 +2,62 @@
 
 import base64
 import hashlib
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
-from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
+from PIL import Image
 
-from ...files import write_files
-from .facts import list_facts
-from .groups import compare_groups, describe_group, name_unevaluated
-from .pictures import Picture, read_pictures
-from .run import Run
-from .tables import class_tables, model_table, score_table
-from .text import show_text
+from ...errors import InputError
+from . import tables, text
+from .read_runs import Run
+
+# What EvaluationReportHook draws: title and caption, in the order of the page.
+_PICTURES = {
+    'score_curves': ('Precision, recall and F1 against confidence', 'The best mean F1 is marked.'),
+    'precision_recall': ('Precision against recall', 'At IoU 0.50; the area below is AP50.'),
+    'class_counts': ('True and predicted boxes', 'Predicted: at the confidence of the best F1.'),
+    'confusion_matrix': (
+        'Confusion matrix',
+        'True against predicted class, at the confidence of the best F1; background: what was '
+        'missed, and detections where nothing is.',
+    ),
+    'confusion_matrix_normalised': ('Confusion matrix, by rows', 'As shares of each true class.'),
+    'training': ('Training', 'Parts of the loss, and mAP of the validations.'),
+    'worst_images': ('Images with most errors', 'Ground truth beside predictions.'),
+    'errors': ('Most confident errors', 'Each is a class to learn better, or a label to mend.'),
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in the page, its file as the ``src`` of an image, and its size in pixels."""
+
+    uri: str
+    size: tuple[int, int]
+    title: str
+    caption: str
 
 
 @dataclass(frozen=True)
 class Section:
-    """Runs that can be ranked: scored on the same images and classes, or not at all.
-
-    The pictures that a run drew itself, ``run.evaluation.figures``, are read from their files.
-
-    Args:
-        runs: The first that was evaluated is the one that others are compared with.
-        figures: Pictures of all the runs together: curves on one another, mAP over parameters.
-        images: The same images under each run, side by side.
-    """
+    """Runs that can be ranked, plots of all of them together, and images under each."""
 
     runs: Sequence[Run]
-    figures: Sequence[Picture] = ()
+    plots: Sequence[Picture] = ()
     images: Sequence[Picture] = ()
 
 
-def write_page(
-    path: str | Path, title: str, sections: Sequence[Section], made: datetime | None = None
-) -> None:
-    """Writes the page completely or not at all.
-
-    It needs no network and no other file. With one run in all, it is the report of that run.
-
-    Args:
-        path: Its folder is made if need be.
-        title: Of the page.
-        sections: Groups of runs that can be ranked, at least one.
-        made: When the comparison was made, now by default.
+def make_page(title: str, sections: Sequence[Section], made: datetime) -> str:
+    """The page as HTML, which needs no network and no other file; the report of a single run.
 
     Raises:
-        InputError: If the page cannot be written, or a picture of a run cannot be read.
+        InputError: If a picture of a run cannot be read.
     """
-    path = Path(path)
-    write_files(path.parent, {path.name: make_page(title, sections, made or datetime.now())})
-
-
-def make_page(title: str, sections: Sequence[Section], made: datetime) -> str:
-    """The page as HTML; see :func:`write_page`."""
-    style, script = (_read(name) for name in ('page.css', 'page.js'))
-    groups = [section.runs for section in sections]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__, '.'),
         autoescape=True,
@@ -70,58 +65,43 @@ def make_page(title: str, sections: Sequence[Section], made: datetime) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters['breakable'] = _breakable
+    environment.filters |= {'breakable': _breakable, 'digest': _digest}
     return environment.get_template('page.html.jinja').render(
-        title=show_text(title),
+        title=text.show_text(title),
         made=made,
-        style=Markup(style),
-        script=Markup(script),
-        policy=_policy(style, script),
-        single=sum(map(len, groups)) == 1,
-        number_of_runs=sum(map(len, groups)),
-        differences=compare_groups(groups),
-        sections=[_view(section) for section in sections],
+        sections=sections,
+        tables=tables,
+        text=text,
+        read_pictures=read_pictures,
     )
 
 
-def _read(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding='utf-8')
+def embed(file: bytes, title: str, caption: str = '') -> Picture:
+    """A PNG or JPEG as a picture of the page; what Pillow raises is left to the caller."""
+    with Image.open(io.BytesIO(file), formats=('PNG', 'JPEG')) as image:
+        uri = f'data:{image.get_format_mimetype()};base64,{base64.b64encode(file).decode()}'
+        return Picture(uri, image.size, title, caption)
 
 
-def _breakable(text: str) -> Markup:
+def read_pictures(run: Run) -> list[Picture]:
+    """The pictures that a run drew of its evaluation; raises InputError if one cannot be read."""
+    paths, pictures = run.pictures, []
+    known = [name for name in _PICTURES if name in paths]
+    for name in [*known, *sorted(set(paths) - set(known))]:
+        words = _PICTURES.get(name) or (text.show_text(name).replace('_', ' '),)
+        try:
+            pictures.append(embed(paths[name].read_bytes(), *words))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            reason = getattr(error, 'strerror', None) or 'no PNG or JPEG'
+            raise InputError(f'{paths[name]}: cannot be read ({reason})') from None
+    return pictures
+
+
+def _breakable(name: str) -> Markup:
     """A name that may go on in the next line after an underscore or a slash."""
-    return Markup(re.sub('([_/])', r'\1<wbr>', str(escape(text))))
+    return Markup(re.sub('([_/])', r'\1<wbr>', str(escape(name))))
 
 
-def _policy(style: str, script: str) -> str:
-    """Nothing may be loaded or run but what the page brings."""
-    style_hash, script_hash = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for text in (style, script)
-    )
-    return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; "
-        f"script-src 'sha256-{script_hash}'; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _view(section: Section) -> dict[str, Any]:
-    """What the template shows of a section."""
-    runs = section.runs
-    return {
-        'heading': describe_group(runs),
-        'notes': name_unevaluated(runs),
-        'scores': score_table(runs),
-        'models': model_table(runs),
-        'classes': class_tables(runs),
-        'figures': section.figures,
-        'images': section.images,
-        'runs': [
-            {
-                'name': show_text(run.name),
-                'facts': list_facts(run),
-                'pictures': read_pictures(run),
-            }
-            for run in runs
-        ],
-    }
+def _digest(code: str) -> str:
+    """What the content security policy knows a style or a script by."""
+    return base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()

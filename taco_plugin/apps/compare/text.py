@@ -1,13 +1,14 @@
-"""How names and figures are written for people."""
+"""Names and groups of runs in words."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from ...evaluation.record import Record
-from ..explore.names import make_distinct
+from .read_runs import Run, evaluated
 
 MISSING = '–'
-"""Stands for a figure without ground truth, and for what is not known."""
+"""Stands for a metric without ground truth, and for what is not known."""
 
 # Control signs, half characters that UTF-8 lacks, and signs that turn the direction of writing.
 _UNSEEN = re.compile('[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]')
@@ -17,63 +18,69 @@ def show_text(text: object) -> str:
     r"""A name as one line that every file can hold.
 
     White space of any kind becomes a space, and what cannot be seen or encoded ``\ufffd``.
-
-    >>> show_text('Drink\n can\x1b')
-    'Drink can\ufffd'
     """
     return _UNSEEN.sub('\ufffd', ' '.join(str(text).split()))
 
 
-def show_classes(names: Sequence[object]) -> list[str]:
-    """Names of classes: each can be seen, and none occurs twice.
-
-    >>> show_classes(['Can', ' ', 'Can'])
-    ['Can', 'class 1 (no name)', 'Can (2)']
-    """
-    texts = [show_text(name) or f'class {label} (no name)' for label, name in enumerate(names)]
-    return make_distinct(texts)
+def show_evaluated_on(run: Run) -> str:
+    """What a run was evaluated on: the test, or the validation after some epoch or iteration."""
+    name, of = run.evaluation or 'not evaluated', run.record and run.record.run
+    unit = 'epoch' if of and of.epoch is not None else 'iteration'
+    return show_text(name.replace('val_', f'validation of {unit} '))
 
 
-def show_figure(figure: float | None) -> str:
-    """A figure in [0, 1].
-
-    >>> show_figure(0.51246)
-    '0.512'
-    """
-    return MISSING if figure is None else f'{figure:.3f}'
-
-
-def show_difference(difference: float) -> str:
-    """A difference with its sign, which is there for a zero only where it was rounded.
-
-    >>> show_difference(0.0123), show_difference(-0.0004), show_difference(0)
-    ('+0.012', '−0.000', '±0.000')
-    """
-    sign = '±' if difference == 0 else '+' if difference > 0 else '−'
-    return f'{sign}{abs(difference):.3f}'
+def describe_group(runs: Sequence[Run]) -> str:
+    """What the runs were scored on."""
+    record = next(iter(evaluated(runs).values()), None)
+    if record is None:
+        return 'not evaluated'
+    counts = (
+        (record.images, 'image', 'images'),
+        (record.boxes.truth, 'true box', 'true boxes'),
+        (len(record.classes), 'class', 'classes'),
+    )
+    words = ', '.join(f'{count:,} {one if count == 1 else many}' for count, one, many in counts)
+    return words + (f' of {show_text(record.taxonomy)}' if record.taxonomy else '')
 
 
-def show_duration(seconds: float) -> str:
-    """A time that a training took.
+def compare_groups(groups: Sequence[Sequence[Run]]) -> list[str]:
+    """Sentences that say why runs of several groups are not ranked together; [] of one group."""
+    if len(groups) < 2:
+        return []
+    sentences = [
+        'Runs of different images, classes or settings of the score are not ranked together: a '
+        'metric of one group says nothing about a metric of another.'
+    ]
+    firsts = [next(iter(evaluated(runs).values()), None) for runs in groups]
+    records = [(number, record) for number, record in enumerate(firsts, start=1) if record]
+    for number, record in records[1:]:
+        differences = ', '.join(_differences(record, records[0][1]))
+        sentences.append(f'Group {number} differs from group {records[0][0]} in {differences}.')
+    return sentences
 
-    >>> show_duration(59.6), show_duration(3599), show_duration(93780)
-    ('1 min 00 s', '59 min 59 s', '26 h 03 min')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f'{minutes} min {rest:02} s' if minutes else f'{rest} s'
-    return f'{minutes // 60} h {minutes % 60:02} min'
+
+def name_unevaluated(runs: Sequence[Run]) -> list[str]:
+    """A sentence that names the runs without an evaluation; [] if there is none."""
+    names = [show_text(run.name) for run in runs if run.record is None]
+    return [f'Not evaluated, so without metrics: {", ".join(names)}.'] if names else []
 
 
-def show_evaluated_on(name: str, record: Record) -> str:
-    """What an evaluation was of: the test, or the validation after some epoch or iteration.
+def _differences(record: Record, first: Record) -> Iterator[str]:
+    def sizes(of: Record) -> dict[str, object]:
+        return {'images': of.images, 'true boxes': of.boxes.truth, 'classes': len(of.classes)}
 
-    Args:
-        name: ``test``, or ``val_`` and an epoch.
-        record: See :func:`~taco_plugin.evaluation.record.make_record`.
-    """
-    if name == 'test':
-        return 'test'
-    epoch = (record['run'] or {}).get('epoch')
-    when = name.removeprefix('val_')
-    return f'validation of {"iteration" if epoch is None else "epoch"} {show_text(when)}'
+    def facts(of: Record) -> dict[str, object]:
+        return {**sizes(of), 'taxonomy': of.taxonomy, 'annotation file': of.ann_file}
+
+    known = facts(first)
+    for what, value in facts(record).items():
+        if value != known[what]:
+            yield f'{what} ({show_text(value or "none")}, not {show_text(known[what] or "none")})'
+    if len(record.classes) == len(first.classes) and record.classes != first.classes:
+        yield 'the names of the classes'
+    elif record.ground_truth != first.ground_truth and sizes(record) == sizes(first):
+        yield 'the images or boxes themselves, though their numbers are the same'
+    settings = asdict(first.settings)
+    for name, setting in asdict(record.settings).items():
+        if setting != settings[name]:
+            yield f'the setting {name}'

@@ -1,35 +1,40 @@
-"""What was found, for a file."""
+"""What annotation files hold, in numbers that JSON can hold."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from posixpath import normpath
 from typing import Any
 
-from ...coco import count_changes
-from ..prepare.report import report_changes, report_images
-from .duplicates import Pairs
-from .photographs import HASH_BITS, Photographs, find_shared_names
-from .source import Source
-from .statistics import (
-    count_cooccurrence,
-    describe_aspect_ratios,
-    describe_box_sizes,
-    describe_boxes_per_image,
-    describe_image_sizes,
-)
+import numpy as np
+from scipy.sparse import csr_array
 
-SCHEMA_VERSION = 1
+from ...boxes import bucket_areas, resize_factors
+from ...coco import PROBLEMS, ImageProblem, class_statistics, count_changes
+from .source import Source
 
 Report = dict[str, Any]
 
-_MOST_EXAMPLES = 20
-"""Of a defect."""
+_MOST_CLASSES = 80  # the most frequent, that are compared with one another
+_MOST_EXAMPLES, _MOST_IMAGE_SIZES = 20, 20
+_PERCENTILES = {'min': 0, 'p5': 5, 'p25': 25, 'median': 50, 'p75': 75, 'p95': 95, 'max': 100}
+
+
+def summarize(values: np.ndarray) -> dict[str, float] | None:
+    """``mean``, ``min``, ``p5``, ``p25``, ``median``, ``p75``, ``p95``, ``max``; None of nothing.
+
+    >>> summarize(np.array([1, 2, 9]))['median']
+    2.0
+    """
+    if not len(values):
+        return None
+    points = np.percentile(values, list(_PERCENTILES.values())).tolist()
+    return {'mean': float(values.mean()), **dict(zip(_PERCENTILES, points, strict=True))}
 
 
 def describe_source(source: Source, input_size: tuple[int, int]) -> Report:
-    """One annotation file; JSON can hold it.
+    """One annotation file; summaries are those of :func:`summarize`, null without boxes.
 
     - ``label``, ``file``: what figures call it, and its name.
     - ``found_annotations``, ``dropped_by_taxonomy``: annotations in the file as it is, and sound
@@ -37,114 +42,129 @@ def describe_source(source: Source, input_size: tuple[int, int]) -> Report:
       cleaning and dropping.
     - ``images``, ``images_without_boxes``, ``boxes``, ``crowds`` (boxes that frame a group).
     - ``classes``: list of ``name``, ``boxes``, ``images``, ``inverse_density`` and ``weight``.
-    - ``boxes_per_image``, ``image_sizes``, ``box_sizes``, ``aspect_ratios``: see
-      :mod:`.statistics`; null where there are no boxes.
+    - ``boxes_per_image``: summary, and ``images_by_boxes``, how many images have how many boxes.
+    - ``image_sizes``: summaries of ``width``, ``height`` and ``megapixels``, number of
+      ``different`` sizes, and the 20 ``most_frequent``.
+    - ``box_sizes``: see :func:`describe_box_sizes`.
+    - ``aspect_ratios``: summary of width / height, whose ``mean`` is the geometric one.
     - ``cooccurrence``: ``classes``, the most frequent ones that occur, and ``images``, in how many
       two of them do, on the diagonal in how many one has several boxes.
     - ``defects``: ``counts`` by the kinds of :data:`~taco_plugin.coco.KINDS`, the number of
       ``repeated_file_names``, and ``examples``, at most 20 of a kind.
+    - ``photographs``: null, until they are read.
     """
-    statistics = asdict(source.statistics)
-    labels, together = count_cooccurrence(source.table)
+    statistics = asdict(class_statistics(source.coco))
+    per_image, sizes = source.boxes_of_image, source.image_sizes
+    by_size = Counter(map(tuple, sizes.astype(np.int64).tolist()))
+    common = sorted(by_size.items(), key=lambda item: (-item[1], item[0]))[:_MOST_IMAGE_SIZES]
+    names = [normpath(image['file_name']) for image in source.coco['images']]
+    ratios = summarize(source.log_aspect)
+    by_boxes = sorted(Counter(per_image.tolist()).items())
+    labels, together = count_cooccurrence(source)
     return {
         'label': source.label,
-        'file': Path(source.path).name,
-        'found_annotations': source.found,
+        'file': source.file,
+        'found_annotations': len(source.as_read['annotations']),
         'dropped_by_taxonomy': source.outside_taxonomy,
         **{key: statistics[key] for key in ('images', 'images_without_boxes', 'boxes')},
-        'crowds': source.table.crowd,
+        'crowds': int(source.boxes.crowd.sum()),
         'classes': list(statistics['classes']),
-        'boxes_per_image': describe_boxes_per_image(source.table),
-        'image_sizes': describe_image_sizes(source.table),
-        'box_sizes': describe_box_sizes(source.table, input_size),
-        'aspect_ratios': describe_aspect_ratios(source.table),
+        'boxes_per_image': {
+            **(summarize(per_image) or {}),
+            'images_by_boxes': {str(boxes): images for boxes, images in by_boxes},
+        },
+        'image_sizes': {
+            'width': summarize(sizes[:, 0]),
+            'height': summarize(sizes[:, 1]),
+            'megapixels': summarize(sizes.prod(axis=1) / 1e6),
+            'different': len(by_size),
+            'most_frequent': [{'width': w, 'height': h, 'images': n} for (w, h), n in common],
+        },
+        'box_sizes': describe_box_sizes(source, input_size),
+        'aspect_ratios': ratios and {name: float(2.0**value) for name, value in ratios.items()},
         'cooccurrence': {
-            'classes': [source.table.classes[label] for label in labels.tolist()],
+            'classes': [source.classes[label] for label in labels.tolist()],
             'images': together.tolist(),
         },
-        'defects': _describe_defects(source),
+        'defects': {
+            'counts': count_changes(source.changes),
+            'repeated_file_names': len(names) - len(set(names)),
+            'examples': _few_of_each(source.changes),
+        },
+        'photographs': None,
     }
 
 
-def _describe_defects(source: Source) -> Report:
-    names = Counter(normpath(image['file_name']) for image in source.coco['images'])
-    return {
-        'counts': count_changes(source.changes),
-        'repeated_file_names': sum(count - 1 for count in names.values()),
-        'examples': report_changes(_few_of_each(source.changes))['list'],
+def describe_box_sizes(source: Source, input_size: tuple[int, int]) -> Report:
+    """Summaries of the boxes' ``width``, ``height`` and ``root_area``, the root of the area.
+
+    ``native`` is in pixels of the photograph, ``relative`` in shares of its sides (``root_area``:
+    of the root of its area), ``input`` in pixels after resizing to ``input_size``. ``buckets`` are
+    the numbers of small, medium and large boxes, ``native`` and ``input``.
+    """
+    factors = resize_factors(source.image_sizes, input_size)[source.rows]
+    roots = np.sqrt(source.areas)
+    image_roots = np.sqrt(source.image_sizes.prod(axis=1))[source.rows]
+    scales = {
+        'native': (*source.sides.T, roots),
+        'relative': (*source.relative_sides.T, roots / image_roots),
+        'input': (*(source.sides.T * factors), roots * factors),
     }
+    names = ('width', 'height', 'root_area')
+    report: Report = {
+        key: dict(zip(names, map(summarize, columns), strict=True))
+        for key, columns in scales.items()
+    }
+    with np.errstate(over='ignore'):  # an infinite area is large, too
+        at_input = source.areas * factors**2
+    report['buckets'] = {'native': bucket_areas(source.areas), 'input': bucket_areas(at_input)}
+    return report
 
 
-def _few_of_each(entries: Sequence[Any]) -> list[Any]:
+def count_cooccurrence(source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of the classes that occur, shape (C,), and in how many images two do, shape (C, C)."""
+    boxes = np.bincount(source.boxes.label, minlength=len(source.classes))
+    labels = np.argsort(-boxes, kind='stable')[:_MOST_CLASSES]
+    labels = labels[boxes[labels] > 0]
+    places = (source.rows, source.boxes.label)
+    shape = (len(source.image_sizes), len(boxes))
+    count = csr_array((np.ones(len(source.rows), dtype=np.int64), places), shape=shape)[:, labels]
+    present = count.sign()
+    together = (present.T @ present).toarray()
+    np.fill_diagonal(together, (count > 1).sum(axis=0))
+    return labels, together
+
+
+def _few_of_each(entries: Sequence[Any]) -> list[Report]:
+    """A few of each kind; numbers that are not finite, which JSON lacks, become texts."""
     by_kind: dict[str, list[Any]] = {}
     for entry in entries:
-        some = by_kind.setdefault(entry.kind, [])
-        if len(some) < _MOST_EXAMPLES:
-            some.append(entry)
-    return [entry for some in by_kind.values() for entry in some]
+        by_kind.setdefault(entry.kind, []).append(entry)
+    some = [asdict(entry) for same in by_kind.values() for entry in same[:_MOST_EXAMPLES]]
+    return json.loads(json.dumps(some), parse_constant=lambda number: str(float(number)))
 
 
-def describe_photographs(photographs: Photographs, sources: Sequence[Source]) -> list[Report]:
-    """The photographs of each file: ``usable``, ``problems`` by kind, and ``examples`` of each."""
-    reports = []
-    for source, problems in zip(sources, photographs.problems, strict=True):
-        counts = report_images(problems, [])['dropped_counts']
-        reports.append({
-            'usable': len(source.coco['images']) - len(problems),
-            'problems': counts,
-            'examples': [asdict(problem) for problem in _few_of_each(problems)],
-        })  # fmt: skip
-    return reports
-
-
-def describe_pairs(
-    photographs: Photographs, pairs: Pairs, threshold: int, labels: Sequence[str]
-) -> Report:
-    """Photographs that are alike.
-
-    - ``hash``, ``bits``, ``threshold``: how they were compared.
-    - ``hashed``: number of different photographs; ``not_hashed``: names of those that could not be.
-    - ``counts``: of all pairs, ``across_files``, ``within_files``, and ``exact`` among both.
-    - ``pairs``: at most 1000: ``photographs``, two of ``name`` and ``files``; ``distance`` in
-      bits; ``exact``, whether they are the same byte for byte; ``across_files``.
-    """
-
-    def describe(row: int) -> Report:
-        files = photographs.files[row].nonzero()[0].tolist()
-        return {'name': photographs.names[row], 'files': [labels[file] for file in files]}
-
-    columns = (
-        pairs.rows.tolist(),
-        pairs.distance.tolist(),
-        pairs.exact.tolist(),
-        pairs.across.tolist(),
-    )
+def describe_photographs(source: Source, problems: Sequence[ImageProblem]) -> Report:
+    """The photographs of a file: ``usable``, ``problems`` by kind, and ``examples`` of each."""
+    counts = Counter(problem.kind for problem in problems)
     return {
-        'hash': 'phash',
-        'bits': HASH_BITS,
-        'threshold': threshold,
-        'hashed': len(photographs.names),
-        'not_hashed': photographs.not_hashed,
-        'counts': pairs.counts,
-        'pairs': [
-            {
-                'photographs': [describe(first), describe(second)],
-                'distance': distance,
-                'exact': exact,
-                'across_files': across,
-            }
-            for (first, second), distance, exact, across in zip(*columns, strict=True)
-        ],
+        'usable': len(source.coco['images']) - len(problems),
+        'problems': {kind: counts[kind] for kind in PROBLEMS if counts[kind]},
+        'examples': _few_of_each(problems),
     }
 
 
 def describe_shared(sources: Sequence[Source]) -> list[Report]:
     """For each two files that have file names in common: ``files``, ``count`` and ``examples``."""
-    return [
-        {
-            'files': [sources[first].label, sources[second].label],
-            'count': len(names),
-            'examples': names[:_MOST_EXAMPLES],
-        }
-        for first, second, names in find_shared_names(sources)
+    names = [
+        dict.fromkeys(normpath(image['file_name']) for image in source.coco['images'])
+        for source in sources
     ]
+    reports = []
+    for second, source in enumerate(sources):
+        for first, other in enumerate(sources[:second]):
+            shared = [name for name in names[first] if name in names[second]]
+            if shared:
+                pair, examples = [other.label, source.label], shared[:_MOST_EXAMPLES]
+                reports.append({'files': pair, 'count': len(shared), 'examples': examples})
+    return reports

@@ -1,29 +1,26 @@
-"""What was found, for the terminal."""
+"""A report of an exploration, for the terminal."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from ...coco import KINDS, PROBLEMS
 from ...files import format_table
-from .names import printable
+from .source import printable
 
 _MOST_CLASSES = 20
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """What a user wants to know at once: files, defects, classes, sizes and duplicates.
-
-    Args:
-        report: As :func:`~.explore.explore` returns it.
-    """
+    """What a user wants to know at once: files, defects, classes, sizes and duplicates."""
     files = report['files']
     parts = [
-        *('\n'.join(_format_file(entry)) for entry in files),
-        '\n'.join(_format_classes(files)),
-        '\n'.join(_format_sizes(files, report['settings']['input_size'])),
-        '\n'.join(_format_shared(report)),
+        *map(_format_file, files),
+        _format_classes(files),
+        _format_sizes(files, 'x'.join(map(str, report['settings']['input_size']))),
+        _format_shared(report),
     ]
-    return '\n\n'.join(part for part in parts if part)
+    return '\n\n'.join('\n'.join(part) for part in parts)
 
 
 def _format_file(entry: dict[str, Any]) -> Iterator[str]:
@@ -31,12 +28,12 @@ def _format_file(entry: dict[str, Any]) -> Iterator[str]:
         f'{entry["label"]}: {entry["images"]} images, {entry["images_without_boxes"]} of them '
         f'without boxes, {entry["boxes"]} boxes'
     )
-    defects = entry['defects']
-    for kind, count in defects['counts'].items():
+    defects, repeated = entry['defects']['counts'], entry['defects']['repeated_file_names']
+    for kind, count in defects.items():
         yield f'  {count} {KINDS[kind]}'
-    if defects['repeated_file_names']:
-        yield f'  {defects["repeated_file_names"]} images have the file name of one before'
-    if not defects['counts'] and not defects['repeated_file_names']:
+    if repeated:
+        yield f'  {repeated} images have the file name of one before'
+    if not defects and not repeated:
         yield '  no defect in the annotations'
     if entry['dropped_by_taxonomy']:
         yield f'  {entry["dropped_by_taxonomy"]} boxes dropped by the taxonomy'
@@ -46,47 +43,50 @@ def _format_file(entry: dict[str, Any]) -> Iterator[str]:
         yield f'  {count} {PROBLEMS[kind]}'
 
 
-def _format_classes(files: list[dict[str, Any]]) -> list[str]:
+def _format_classes(files: list[dict[str, Any]]) -> Iterator[str]:
     """Boxes in each file, and weights by the first; the most frequent classes."""
     tables = [{row['name']: row for row in entry['classes']} for entry in files]
-    names = list(dict.fromkeys(name for table in tables for name in table))
-    total = {name: sum(table[name]['boxes'] for table in tables if name in table) for name in names}
-    names.sort(key=lambda name: -total[name])
-    several = [entry['label'] for entry in files]
-    header = ['class', *(several if len(files) > 1 else ['boxes', 'images'])]
+    total: Counter[str] = Counter()
+    for table in tables:
+        total.update({name: row['boxes'] for name, row in table.items()})
+    if not total:
+        yield 'no classes'
+        return
+    alone = len(files) == 1
+    counts = ['boxes', 'images'] if alone else [entry['label'] for entry in files]
     rows = []
-    for name in names[:_MOST_CLASSES]:
-        counts = [str(table[name]['boxes']) if name in table else '-' for table in tables]
-        first = tables[0].get(name)
-        images = [str(first['images'])] if len(files) == 1 and first else []
-        weights = [f'{first[key]:.6f}' if first else '-' for key in ('inverse_density', 'weight')]
-        rows.append([printable(name), *counts, *images, *weights])
-    lines = format_table([*header, 'inverse density', 'weight'], rows).splitlines()
-    left_out = names[_MOST_CLASSES:]
+    ranked = total.most_common()
+    for name, _ in ranked[:_MOST_CLASSES]:
+        found = [table.get(name) for table in tables]
+        row = [printable(name), *(str(one['boxes']) if one else '-' for one in found)]
+        if alone:
+            row.append(str(tables[0][name]['images']))
+        weights = ('inverse_density', 'weight')
+        rows.append([*row, *(f'{found[0][key]:.6f}' if found[0] else '-' for key in weights)])
+    yield format_table(['class', *counts, 'inverse density', 'weight'], rows)
+    left_out = ranked[_MOST_CLASSES:]
     if left_out:
-        boxes = sum(total[name] for name in left_out)
-        lines.append(f'... and {len(left_out)} classes of {boxes} boxes')
-    if len(files) > 1:
-        lines.append(f'(inverse density and weight are those of {files[0]["label"]})')
-    return lines if names else ['no classes']
+        yield f'... and {len(left_out)} classes of {sum(n for _, n in left_out)} boxes'
+    if not alone:
+        yield f'(inverse density and weight are those of {files[0]["label"]})'
 
 
-def _format_sizes(files: list[dict[str, Any]], input_size: list[int]) -> list[str]:
+def _format_sizes(files: list[dict[str, Any]], at_input: str) -> Iterator[str]:
     """Boxes per image, and shares of the size buckets."""
     header = ['file', 'boxes per image', 'most', 'sizes', 'small', 'medium', 'large', 'median side']
     rows = []
-    at_input = 'x'.join(map(str, input_size))
     for entry in files:
         per_image, sizes = entry['boxes_per_image'], entry['box_sizes']
         start = [entry['label'], f'{per_image["mean"]:.2f}', f'{per_image["max"]:.0f}']
         for key, name in (('native', 'native'), ('input', f'at {at_input}')):
-            counts = sizes['buckets'][key]
-            total = sum(counts.values())
-            shares = [f'{100 * count / total:.1f}%' if total else '-' for count in counts.values()]
-            roots = sizes[key]['root_area']
-            rows.append([*start, name, *shares, _format_side(roots['median']) if roots else '-'])
+            counts = sizes['buckets'][key].values()
+            total = sum(counts)
+            shares = [f'{100 * count / total:.1f}%' if total else '-' for count in counts]
+            side = sizes[key]['root_area'] and sizes[key]['root_area']['median']
+            form = '-' if side is None else f'{side:.0f} px' if side < 1e6 else f'{side:.1e} px'
+            rows.append([*start, name, *shares, form])
             start = ['', '', '']
-    return format_table(header, rows).splitlines()
+    yield format_table(header, rows)
 
 
 def _format_shared(report: dict[str, Any]) -> Iterator[str]:
@@ -107,7 +107,3 @@ def _format_shared(report: dict[str, Any]) -> Iterator[str]:
     )
     if alike['not_hashed']:
         yield f'{len(alike["not_hashed"])} photographs could not be compared'
-
-
-def _format_side(pixels: float) -> str:
-    return f'{pixels:.0f} px' if pixels < 1e6 else f'{pixels:.1e} px'

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from taco_plugin.apps.anchors.compare import compare_anchors
+from taco_plugin.apps.anchors.fit import compare_anchors
 from taco_plugin.errors import InputError
 
 ROOT = Path(__file__).parents[3]
@@ -23,14 +23,10 @@ def files(tmp_path):
         images = [
             {'id': n, 'file_name': f'{n}.jpg', 'width': 900, 'height': 900} for n in range(count)
         ]
+        places = rng.uniform(40, 800, (count, 2)).tolist()
         boxes = [
-            {
-                'id': n + 1,
-                'image_id': n,
-                'category_id': 1,
-                'bbox': [*rng.uniform(40, 800, 2), 20, 9],
-            }
-            for n in range(count)
+            {'id': n + 1, 'image_id': n, 'category_id': 1, 'bbox': [*place, 20, 9]}
+            for n, place in enumerate(places)
         ]
         coco = {'images': images, 'annotations': boxes, 'categories': [{'id': 1, 'name': 'Can'}]}
         (tmp_path / f'{name}.json').write_text(json.dumps(coco))

@@ -1,24 +1,26 @@
 import json
+from pathlib import Path
 
-import numpy as np
 import pytest
 from mmengine.logging import MMLogger
 
 from taco_plugin.apps.compare import read_runs as module
+from taco_plugin.apps.compare.model import Model
 from taco_plugin.apps.compare.read_runs import name_runs, read_runs
-from taco_plugin.apps.compare.run import Model
 from taco_plugin.boxes import Boxes
 from taco_plugin.errors import InputError
-from taco_plugin.evaluation.detections import Detections, write_detections
-from taco_plugin.evaluation.record import SCHEMA_VERSION, write_record
+from taco_plugin.evaluation.detections import EvaluatedBoxes, write_evaluated_boxes
+from taco_plugin.evaluation.record import parse_record, write_record
 
 
 @pytest.fixture(autouse=True)
 def without_models(monkeypatch):
     """Building detectors takes its time, and has tests of its own."""
-    monkeypatch.setattr(
-        module, 'describe_model', lambda config, name: Model(name, config.word, None, '', None)
-    )
+    monkeypatch.setattr(module, 'describe_model', lambda config, name: model(name, config.word))
+
+
+def model(config, detector):
+    return Model(config=config, detector=detector, taxonomy=None, loss='', input_size=None)
 
 
 @pytest.fixture
@@ -35,9 +37,9 @@ def write_start(tmp_path, make_record):
             lines = '\n'.join(map(json.dumps, rows))
             (start / 'vis_data' / 'scalars.json').write_text(lines)
         for name, (mean_ap, moment) in evaluations.items():
-            record = make_record(mAP=mean_ap) | {'schema_version': SCHEMA_VERSION}
+            record = make_record(mAP=mean_ap)
             record['run'] |= {'name': name, 'time': moment}
-            write_record(record, start / 'evaluations' / f'{name}.json')
+            write_record(parse_record(record), start / 'evaluations' / f'{name}.json')
         return start.parent
 
     return write
@@ -55,9 +57,9 @@ def test_the_latest_test_is_taken(write_start):
     folder = write_start(time='1', word='old', test=(0.9, '2025-01-01'), val_3=(0.95, '2024'))
     write_start(time='2', word='new', test=(0.1, '2025-01-02'))
     (run,) = read_runs([folder])
-    assert (run.name, run.folder, run.evaluation.name) == ('detr', folder, 'test')
-    assert run.evaluation.record['figures']['bbox']['coco']['mAP'] == 0.1
-    assert run.model == Model('detr_taco', 'new', None, '', None)
+    assert (run.name, run.folder, run.evaluation) == ('detr', folder, 'test')
+    assert run.record.metrics['bbox'].coco['mAP'] == 0.1
+    assert run.model == model('detr_taco', 'new')
     assert run.training is None
 
 
@@ -67,7 +69,7 @@ def test_runs_are_taken_at_their_best_validation_unless_all_were_tested(write_st
     tested = write_start('c', test=(0.7, '1'))
 
     def names(*folders):
-        return [run.evaluation.name for run in read_runs(folders)]
+        return [run.evaluation for run in read_runs(folders)]
 
     assert names(both, other) == ['val_10', 'val_1']
     assert names(both, tested) == ['test', 'test']
@@ -79,76 +81,53 @@ def test_a_training_that_was_resumed_is_read_as_one(write_start):
     folder = write_start(time='1', rows=rows)
     again = [trained(20, 2, 1.0), validated(2, 0.7), trained(30, 3, 1.0), validated(3, 0.8)]
     write_start(time='2', rows=again)
-    (run,) = read_runs([folder])
+    write_start('by_iterations', rows=[{'loss': 1.0, 'step': 5, 'iter': 5, 'time': 2.0}])
+    run, other = read_runs([folder, folder.parent / 'by_iterations'])
+    assert (other.training.epochs, other.training.planned_epochs) == (None, None)
+    assert other.training.seconds == 10
     assert run.training.rows == [*rows[:2], *again]
     assert (run.training.epochs, run.training.planned_epochs) == (3, 12)
     assert run.training.iterations == 30
     assert run.training.seconds == 10 * 0.5 + 20 * 1.0
 
 
-def test_a_run_that_broke_off_before_its_first_validation_is_read(write_start):
-    folder = write_start(rows=[trained(10, 1)])
-    with (folder / '20250101_000000' / 'vis_data' / 'scalars.json').open('a') as file:
-        file.write('\n{"loss": 2.')
-    (run,) = read_runs([folder])
-    assert run.evaluation is None
-    assert run.training.iterations == 10
-
-
-def test_an_empty_log_is_no_training(write_start, caplog):
-    folder = write_start(test=(0.5, '1'))
+def test_a_run_that_broke_off_at_once_is_read(write_start, caplog):
+    folder = write_start()
     path = folder / '20250101_000000' / 'vis_data' / 'scalars.json'
     path.write_text('')
     logger = MMLogger.get_current_instance()
     logger.addHandler(caplog.handler)
     (run,) = read_runs([folder])
     logger.removeHandler(caplog.handler)
-    assert run.training is None
+    assert run.training is run.evaluation is None
     assert f'{path}: is empty' in caplog.text
-
-
-def test_a_training_by_iterations_has_no_epochs(write_start):
-    rows = [{'loss': 1.0, 'step': 5, 'iter': 5, 'time': 2.0}]
-    (run,) = read_runs([write_start(rows=rows)])
-    assert (run.training.epochs, run.training.planned_epochs) == (None, None)
-    assert run.training.seconds == 10
 
 
 def test_one_start_can_be_given(write_start):
     folder = write_start(time='1', word='old', test=(0.9, '1'))
     write_start(time='2', word='new', test=(0.1, '2'))
-    old, new = read_runs([folder / '1', folder / '2'])
-    assert (old.model.detector, new.model.detector) == ('old', 'new')
-    assert (old.name, new.name) == ('1', '2')
+    runs = read_runs([folder / '1', folder / '2'])
+    assert [(run.name, run.model.detector) for run in runs] == [('1', 'old'), ('2', 'new')]
 
 
-def test_pictures_and_boxes_of_the_evaluation_are_found(write_start, make_record):
+def test_pictures_and_boxes_of_the_evaluation_are_found(write_start):
     folder = write_start(test=(0.5, '1'), val_1=(0.5, '1')) / '20250101_000000'
     for split, name in (('test', 'b.png'), ('test', 'a.jpg'), ('test', 'x.txt'), ('val', 'c.png')):
         path = folder / 'figures' / split / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    record = make_record()
-    images = {number: f'{number}.jpg' for number in range(record['images'])}
-    counts = record['boxes']['truth'], record['boxes']['found']
-    truth, found = (
-        Boxes(np.zeros(n, int), np.zeros(n, int), np.zeros((n, 4)), np.ones(n), np.zeros(n, bool))
-        for n in counts
-    )
-    kept = folder / 'evaluations' / 'test.npz'
-    write_detections(Detections('/photos', images, truth, found), kept)
+    none = Boxes.from_results([], {})
+    evaluated = EvaluatedBoxes('/photos', {1: 'a.jpg'}, {1: (9, 9)}, none, none)
+    write_evaluated_boxes(evaluated, folder / 'evaluations' / 'test.npz')
     (run,) = read_runs([folder])
     pictures = folder / 'figures' / 'test'
-    assert run.evaluation.figures == {'a': pictures / 'a.jpg', 'b': pictures / 'b.png'}
-    assert len(run.evaluation.detections.found) == counts[1]
-    write_detections(Detections('/photos', images, truth, found[1:]), kept)
-    with pytest.raises(InputError, match=r'test\.npz: has 20 images.*test again'):
-        read_runs([folder])
+    assert run.pictures == {'a': pictures / 'a.jpg', 'b': pictures / 'b.png'}
+    assert run.boxes.images == {1: 'a.jpg'}
 
 
-def test_names_are_the_shortest_ends_that_differ(tmp_path):
-    paths = [tmp_path / 'a' / 'detr' / 'x', tmp_path / 'b' / 'detr' / 'x', tmp_path / 'yolox' / 'x']
-    assert name_runs(paths) == ['a/detr/x', 'b/detr/x', f'{tmp_path.name}/yolox/x']
+def test_names_are_the_shortest_ends_that_differ():
+    paths = [Path(f'/runs/{name}/x') for name in ('a/detr', 'b/detr', 'yolox')]
+    assert name_runs(paths) == ['a/detr/x', 'b/detr/x', 'runs/yolox/x']
 
 
 def test_folders_that_hold_no_run_are_refused(tmp_path, write_start):
@@ -166,20 +145,3 @@ def test_folders_that_hold_no_run_are_refused(tmp_path, write_start):
     (folder / '20250101_000000' / 'vis_data' / 'config.py').unlink()
     with pytest.raises(InputError, match=r'vis_data/config\.py: no such file'):
         read_runs([folder])
-
-
-@pytest.mark.parametrize(
-    ('content', 'reason'),
-    [
-        ('', 'broken JSON'),
-        ('{"schema_version": 1}', 'its schema_version is 1, but must be 2; evaluate again'),
-        ('[]', 'no schema_version'),
-    ],
-)
-def test_files_that_are_no_record_are_refused(write_start, content, reason):
-    folder = write_start(val_1=(0.5, '1'))
-    path = folder / '20250101_000000' / 'evaluations' / 'test.json'
-    path.write_text(content)
-    with pytest.raises(InputError, match=reason) as error:
-        read_runs([folder])
-    assert str(error.value).startswith(f'{path}: ')

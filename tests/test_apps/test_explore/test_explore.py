@@ -1,48 +1,27 @@
 import json
 import math
-import subprocess
-import sys
 
 import pytest
+from PIL import Image
 
-from taco_plugin.apps.explore.explore import ExploreSettings, explore
-from taco_plugin.apps.explore.publish import REPORT
+from taco_plugin.apps.explore.explore import REPORT
 from taco_plugin.apps.explore.summary import format_report
+from taco_plugin.coco import shrink_images
 from taco_plugin.errors import InputError
-from taco_plugin.visualization import save_photo
+from taco_plugin.visualization.photo import draw_tile
 
 FIGURES = {
     *('aspect_ratios.png', 'box_sizes.png', 'boxes_per_image.png', 'classes.png'),
     *('image_sizes.png', 'size_buckets.png'),
 }
+NAMES = [
+    *('n' * 10_000, 'a\nb\x1b[31m', '\ud800', r'$\frac{x$', '垃圾袋'),
+    *('%s {x} <b>', '\u202e', '../x'),
+]
 
 
-@pytest.fixture
-def run(tmp_path):
-    """Explores files; returns the report and the names of what was written."""
-
-    def call(*paths, **options):
-        settings = {
-            **{'images': None, 'taxonomy': None, 'input_size': (200, 160), 'samples': 0},
-            **{'seed': 0, 'duplicate_bits': 8, **options},
-        }
-        report = explore(ExploreSettings(list(paths), str(tmp_path / 'out'), **settings))
-        written = {path.name for path in (tmp_path / 'out').iterdir()}
-        assert written == {REPORT, *report['pictures']}
-        assert json.loads((tmp_path / 'out' / REPORT).read_text()) == report
-        return report
-
-    return call
-
-
-@pytest.fixture
-def no_figures(monkeypatch):
-    """For tests that look at none: drawing takes a second or two."""
-    monkeypatch.setattr('taco_plugin.apps.explore.explore.list_figures', lambda *_: {})
-
-
-def test_one_file(tmp_path, coco, save, run):
-    report = run(save(tmp_path / 'train.json', coco))
+def test_one_file(coco, save, run):
+    report = run(save('train', coco))
     assert set(report['pictures']) == {*FIGURES, 'cooccurrence.png'}
     assert report['schema_version'] == 1
     assert report['duplicates'] is None
@@ -61,20 +40,47 @@ def test_one_file(tmp_path, coco, save, run):
 
 
 @pytest.mark.usefixtures('no_figures')
-def test_defects_are_counted_in_the_words_of_cleaning(tmp_path, coco, save, run):
+def test_images_boxes_and_ratios_are_summarized(coco, save, run):
+    coco['annotations'][1]['iscrowd'] = 1
+    (report,) = run(save('a', coco))['files']
+    per_image, images = report['boxes_per_image'], report['image_sizes']
+    assert per_image['images_by_boxes'] == {'0': 1, '1': 1, '3': 1}
+    assert per_image['mean'] == pytest.approx(4 / 3)
+    assert (per_image['min'], per_image['median'], per_image['max']) == (0, 1, 3)
+    assert images['different'] == 2
+    assert images['most_frequent'] == [
+        {'width': 100, 'height': 80, 'images': 2},
+        {'width': 400, 'height': 200, 'images': 1},
+    ]
+    assert images['megapixels']['max'] == pytest.approx(0.08)
+    assert images['width']['mean'] == 200
+    ratios = report['aspect_ratios']
+    assert ratios['mean'] == pytest.approx((2 * 1.25 * 0.25 * 1) ** 0.25)
+    assert (ratios['min'], ratios['median'], ratios['max']) == pytest.approx((0.25, 1.25**0.5, 2))
+    assert report['crowds'] == 1
+    sizes = report['box_sizes']
+    assert sizes['native']['width']['max'] == 100
+    assert sizes['native']['root_area']['max'] == 100
+    assert sizes['relative']['height']['median'] == 0.5
+    assert sizes['relative']['root_area']['min'] == pytest.approx((150 / 8000) ** 0.5)
+    # The first image is doubled, the second halved.
+    assert sizes['input']['width']['max'] == 100
+    assert sizes['input']['height']['max'] == 80
+    assert sizes['input']['root_area']['min'] == pytest.approx(2 * 150**0.5)
+
+
+@pytest.mark.usefixtures('no_figures')
+def test_defects_are_counted_in_the_words_of_cleaning(coco, save, run):
     boxes = coco['annotations']
     boxes[0]['bbox'] = [math.nan, 0, 1, 1]
     boxes[1]['bbox'] = [50, 40, 1e300, 40]
     boxes += [{**boxes[3], 'id': 4} for _ in range(30)]
     coco['images'][2]['file_name'] = 'a/../a/1.jpg'
-    report = run(save(tmp_path / 'raw.json', coco))
+    report = run(save('raw', coco))
     (entry,) = report['files']
-    assert entry['found_annotations'] == 34
-    assert entry['boxes'] == 33
+    assert (entry['found_annotations'], entry['boxes']) == (34, 33)
     defects = entry['defects']
-    assert defects['counts'] == {
-        **{'box_not_finite': 1, 'box_clipped': 1, 'id_duplicate': 30},
-    }
+    assert defects['counts'] == {'box_not_finite': 1, 'box_clipped': 1, 'id_duplicate': 30}
     assert defects['repeated_file_names'] == 1
     assert len(defects['examples']) == 22
     assert defects['examples'][0]['before'] == ['nan', 0, 1, 1]
@@ -83,13 +89,24 @@ def test_defects_are_counted_in_the_words_of_cleaning(tmp_path, coco, save, run)
     assert '  1 images have the file name of one before' in text
 
 
-def test_several_files_with_photographs(tmp_path, coco, save, run, photographs, scene):
+@pytest.fixture
+def panels(monkeypatch):
+    """What is drawn of photographs."""
+    drawn = []
+
+    def keep(panel, *args, **options):
+        drawn.append(panel)
+        return draw_tile(panel, *args, **options)
+
+    monkeypatch.setattr('taco_plugin.apps.explore.pictures.draw_tile', keep)
+    return drawn
+
+
+def test_several_files_with_photographs(coco, save, run, photographs, panels):
     part = {**coco, 'images': coco['images'][1:2], 'annotations': coco['annotations'][3:]}
     other = {**coco, 'images': coco['images'][2:], 'annotations': []}
-    scene(0).resize((50, 40)).resize((100, 80)).save(photographs / 'b/1.jpg')  # is a/1.jpg again
-    paths = [
-        save(tmp_path / f'{n}.json', c) for n, c in zip('abc', [coco, part, other], strict=True)
-    ]
+    (photographs / 'b/1.jpg').write_bytes((photographs / 'a/1.jpg').read_bytes())
+    paths = [save(name, some) for name, some in zip('abc', [coco, part, other], strict=True)]
     report = run(*paths, images=str(photographs), samples=5)
     expected = {*FIGURES, 'cooccurrence_a.png', 'duplicates.jpg'}
     assert set(report['pictures']) == {*expected, *(f'samples_{label}.jpg' for label in 'abc')}
@@ -98,12 +115,17 @@ def test_several_files_with_photographs(tmp_path, coco, save, run, photographs, 
         {'files': ['a', 'c'], 'count': 1, 'examples': ['b/1.jpg']},
     ]
     alike = report['duplicates']
-    assert alike['counts'] == {'across_files': 1, 'within_files': 0, 'exact': 0}
+    assert alike['counts'] == {'across_files': 1, 'within_files': 0, 'exact': 1}
     (pair,) = alike['pairs']
     assert pair['photographs'] == [
         {'name': 'a/1.jpg', 'files': ['a']},
         {'name': 'b/1.jpg', 'files': ['a', 'c']},
     ]
+    titles = [panel.title for panel in panels]
+    assert titles[:2] == ['a/1.jpg\na; same bytes', 'b/1.jpg\na+c']
+    assert titles[2:5] == ['a/1.jpg: 3 boxes', 'a/2.jpg: 1 box', 'b/1.jpg: 0 boxes']
+    (frame,) = panels[3].frames
+    assert (frame.box.tolist(), frame.label) == ([100, 0, 200, 100], 'Drink can')
     assert [entry['photographs']['usable'] for entry in report['files']] == [3, 1, 1]
     text = format_report(report)
     assert '1 near-duplicate pairs of 3 photographs' in text
@@ -113,27 +135,61 @@ def test_several_files_with_photographs(tmp_path, coco, save, run, photographs, 
 
 
 @pytest.mark.usefixtures('no_figures')
-def test_samples_have_their_boxes(tmp_path, coco, save, run, photographs, monkeypatch):
-    pictures = []
-    monkeypatch.setattr(
-        'taco_plugin.apps.explore.explore.save_photo',
-        lambda pixels, path: (pictures.append(pixels), save_photo(pixels, path)),
-    )
-    run(save(tmp_path / 'a.json', coco), images=str(photographs), samples=3)
-    (picture,) = pictures
-    title = (picture.shape[0] - 8) // 2 - 480
-    # The second tile is a/2.jpg, 400 x 200 on 480 px; its box is 100..200 x 0..100.
-    tile = picture[title : title + 480, 488:]
-    orange = (tile == (230, 159, 0)).all(axis=-1)
-    assert orange[120 + 100, 120]
-    assert orange[120 + 119, 120 + 80]
-    assert orange[120 + 100, 239]
-    assert not orange[:, 245:].any()
+def test_of_many_boxes_the_largest_are_drawn(coco, save, run, photographs, panels):
+    coco['annotations'] = [{**coco['annotations'][3], 'id': n} for n in range(1, 10_001)]
+    coco['annotations'] += [{**coco['annotations'][0], 'id': 200_000, 'bbox': [0, 0, 400, 200]}]
+    coco['annotations'][-1]['image_id'] = 11
+    run(save('a', coco), images=str(photographs), samples=3)
+    assert panels[1].title == 'a/2.jpg: 10001 boxes, the largest 50 drawn'
+    assert panels[1].frames[0].box.tolist() == [0, 0, 400, 200]
 
 
 @pytest.mark.usefixtures('no_figures')
-def test_a_taxonomy_maps_raw_and_accepts_prepared_files(tmp_path, coco, save, run):
-    raw = save(tmp_path / 'raw.json', coco)
+def test_scaled_files_are_explored_at_the_size_of_the_originals(
+    coco, save, run, photographs, panels
+):
+    before = run(save('a', coco), images=str(photographs), samples=3)
+    boxes = [panel.frames[0].box.tolist() for panel in panels[:2]]
+    scaled = shrink_images(coco, 50)
+    for image in scaled['images']:
+        path = photographs / image['file_name']
+        with Image.open(path) as photograph:
+            photograph.resize((image['width'], image['height'])).save(path)
+    panels.clear()
+    after = run(save('a', scaled), images=str(photographs), samples=3)
+    assert after['files'] == before['files']
+    assert after['files'][0]['photographs']['problems'] == {}
+    assert [panel.frames[0].box.tolist() for panel in panels[:2]] == boxes
+    assert [panel.photo.size for panel in panels] == [(100, 80), (400, 200), (100, 80)]
+
+
+@pytest.mark.usefixtures('no_figures')
+def test_pictures_of_an_earlier_run_go_and_all_else_stays(tmp_path, coco, save, run):
+    out = tmp_path / 'out'
+    out.mkdir()
+    for path in (tmp_path / 'victim.png', out / 'victim.txt', out / 'mine.png', out / 'old.png'):
+        path.write_text('precious')
+    forged = ['../victim.png', 'victim.txt', f'{tmp_path}/victim.png']
+    for pictures in (['old.png'], *([name] for name in forged), [7], 3, [['mine.png']]):
+        (out / REPORT).write_text(json.dumps({'pictures': pictures}))
+        run(save('a', coco))
+        assert {path.name for path in out.iterdir()} == {REPORT, 'victim.txt', 'mine.png'}
+    assert (tmp_path / 'victim.png').read_text() == 'precious'
+
+
+def test_after_an_error_all_is_as_before(tmp_path, coco, save, run):
+    (tmp_path / 'out' / 'size_buckets.png').mkdir(parents=True)
+    (tmp_path / 'out' / 'classes.png').write_text('old')
+    with pytest.raises(InputError, match=r'size_buckets.png: cannot be written \(it is a folder'):
+        run(save('a', coco))
+    names = {path.name for path in (tmp_path / 'out').iterdir()}
+    assert names == {'classes.png', 'size_buckets.png'}
+    assert (tmp_path / 'out' / 'classes.png').read_text() == 'old'
+
+
+@pytest.mark.usefixtures('no_figures')
+def test_a_taxonomy_maps_categories_or_drops_them(tmp_path, coco, save, run):
+    raw = save('raw', coco)
     (entry,) = run(raw, taxonomy='taco1')['files']
     assert [(row['name'], row['boxes']) for row in entry['classes']] == [('Litter', 4)]
     csv = tmp_path / 'mine.csv'
@@ -145,35 +201,65 @@ def test_a_taxonomy_maps_raw_and_accepts_prepared_files(tmp_path, coco, save, ru
         run(raw, taxonomy=str(csv))
 
 
-def test_a_file_without_boxes_gets_no_empty_picture(tmp_path, coco, save, run):
-    report = run(save(tmp_path / 'a.json', {**coco, 'annotations': []}))
+def test_a_file_without_boxes_gets_no_empty_picture(coco, save, run):
+    report = run(save('a', {**coco, 'annotations': []}))
     assert report['pictures'] == ['image_sizes.png']
     assert report['files'][0]['aspect_ratios'] is None
     assert '3 images, 3 of them without boxes, 0 boxes' in format_report(report)
     alone = {**coco, 'annotations': coco['annotations'][3:]}
-    assert set(run(save(tmp_path / 'a.json', alone))['pictures']) == FIGURES
+    assert set(run(save('a', alone))['pictures']) == FIGURES
 
 
 def test_what_cannot_be_explored_is_refused(tmp_path, coco, save, run):
-    path = save(tmp_path / 'a.json', coco)
-    with pytest.raises(InputError, match='none.json: cannot be read'):
-        run(path, str(tmp_path / 'none.json'))
-    with pytest.raises(InputError, match='a.json: has no images'):
-        run(save(tmp_path / 'a.json', {**coco, 'images': []}))
-    with pytest.raises(InputError, match='7 annotation files: give at most 6'):
-        run(*[path] * 7)
-    with pytest.raises(InputError, match='--samples needs the folder'):
-        run(path, samples=3)
-    with pytest.raises(InputError, match='--samples must be 0 to 100, not 101'):
-        run(path, images=str(tmp_path), samples=101)
-    with pytest.raises(InputError, match='--duplicate-bits must be 0 to 31, not 32'):
-        run(path, duplicate_bits=32)
+    path, folder = save('a', coco), str(tmp_path)
+    for paths, options, message in [
+        ([path, f'{folder}/none.json'], {}, 'none.json: cannot be read'),
+        ([save('b', {**coco, 'images': []})], {}, 'b.json: has no images'),
+        ([path] * 7, {}, '7 annotation files: give at most 6'),
+        ([path, f'{folder}/../{tmp_path.name}/a.json'], {}, 'a.json: given twice'),
+        ([path], {'samples': 3}, '--samples needs the folder'),
+        ([path], {'images': folder, 'samples': 101}, '--samples must be 0 to 100, not 101'),
+        ([path], {'duplicate_bits': 32}, '--duplicate-bits must be 0 to 31, not 32'),
+    ]:
+        with pytest.raises(InputError, match=message):
+            run(*paths, **options)
     assert not (tmp_path / 'out').exists()
 
 
-def test_neither_torch_nor_mmdet_is_loaded():
-    command = (
-        'import sys; import taco_plugin.apps.explore.explore, taco_plugin.apps.explore.summary;'
-        'assert not {"matplotlib.pyplot", "torch", "mmdet", "mmengine"} & set(sys.modules)'
-    )
-    subprocess.run([sys.executable, '-c', command], check=True)
+def test_names_are_shown_on_one_line(coco, save, run, photographs):
+    coco['categories'] = [{'id': n, 'name': name} for n, name in enumerate(NAMES)]
+    box = coco['annotations'][0]
+    coco['annotations'] = [{**box, 'id': 1 + n, 'category_id': n} for n in range(len(NAMES))]
+    size = {'width': 100, 'height': 80}
+    coco['images'] += [{'id': 20 + n, 'file_name': name, **size} for n, name in enumerate(NAMES)]
+    coco['images'] += [{'id': 50, 'file_name': 'a\0b', **size}]
+    (photographs / NAMES[1]).write_bytes((photographs / 'a/1.jpg').read_bytes())
+    report = run(save('a', coco), images=str(photographs), samples=20)
+    assert [row['name'] for row in report['files'][0]['classes']] == NAMES
+    found = report['files'][0]['photographs']
+    assert found['usable'] == 4
+    assert found['problems']['outside_folder'] == 1
+    assert report['duplicates']['counts']['exact'] == 1
+    assert {'duplicates.jpg', 'samples.jpg', 'classes.png'} <= set(report['pictures'])
+
+
+def test_numbers_without_measure(coco, save, run):
+    coco['images'][0].update(width=2**53 - 1, height=1)
+    coco['annotations'][0].update(bbox=[0, 0, 1e300, 1e300], area=1e308)
+    coco['annotations'][1].update(bbox=[0, 0, 5e-300, 1], area=5e-324)
+    coco['annotations'][2].update(bbox=[float('nan'), 0, 1, 1])
+    coco['annotations'][3].update(bbox=[-1e300, 0, 1e300, 1])
+    (entry,) = run(save('a', coco), input_size=(99999, 99999))['files']
+    assert entry['boxes'] == 2
+    assert entry['box_sizes']['native']['width']['max'] == 2**53 - 1
+
+
+@pytest.mark.usefixtures('no_figures')
+def test_a_thousand_classes(coco, save, run):
+    coco['categories'] += [{'id': n, 'name': f'class {n}'} for n in range(100, 1100)]
+    box = coco['annotations'][0]
+    coco['annotations'] += [{**box, 'id': n, 'category_id': n} for n in range(100, 1100)]
+    report = run(save('a', coco))
+    assert len(report['files'][0]['classes']) == 1003
+    assert len(report['files'][0]['cooccurrence']['classes']) == 80
+    assert '... and 983 classes of' in format_report(report)

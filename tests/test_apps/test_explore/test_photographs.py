@@ -1,61 +1,71 @@
-import os
+import sys
+from itertools import combinations
 
+import imagehash
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageEnhance, ImageOps
 
-from taco_plugin.apps.explore.photographs import (
-    find_shared_names,
-    hash_photograph,
-    read_photographs,
-)
+from taco_plugin.apps.explore import photographs as module
+from taco_plugin.apps.explore.photographs import compare_photographs, find_pairs, hash_photograph
 from taco_plugin.apps.explore.source import read_sources
 from taco_plugin.errors import InputError
 
 
 @pytest.fixture
-def sources(tmp_path, coco, save):
+def sources(coco, save):
     """A file of all three images, and one of the last two."""
     part = {**coco, 'images': coco['images'][1:], 'annotations': coco['annotations'][3:]}
-    paths = save(tmp_path / 'all.json', coco), save(tmp_path / 'part.json', part)
-    return read_sources(paths, None)
+    return read_sources([save('all', coco), save('part', part)], None)
 
 
 def distance(a, b):
-    return (hash_photograph(a)[1] ^ hash_photograph(b)[1]).bit_count()
+    return (hash_photograph(imagehash, a)[1] ^ hash_photograph(imagehash, b)[1]).bit_count()
 
 
-def test_a_photograph_is_hashed_once_however_many_files_name_it(sources, photographs):
-    found = read_photographs(sources, photographs)
-    assert found.names == ['a/1.jpg', 'a/2.jpg', 'b/1.jpg']
-    assert found.files.tolist() == [[True, False], [True, True], [True, True]]
-    assert found.problems == [[], []]
-    assert found.not_hashed == []
-    for name, digest, bits in zip(found.names, found.digests, found.hashes.tolist(), strict=True):
-        assert (digest, bits) == hash_photograph(photographs / name)
-
-
-def test_what_cannot_be_decoded_is_told_and_the_rest_is_hashed(sources, photographs):
+def test_what_cannot_be_decoded_is_told_and_the_rest_is_hashed_once(sources, photographs):
+    problems, report = compare_photographs(sources, str(photographs), 0)
+    assert problems == [[], []]
+    assert (report['hashed'], report['not_hashed'], report['pairs']) == (3, [], [])
     (photographs / 'a/1.jpg').unlink()
     (photographs / 'a/2.jpg').write_bytes((photographs / 'a/2.jpg').read_bytes()[:700])
     Image.new('RGB', (80, 100)).save(photographs / 'b/1.jpg')
-    found = read_photographs(sources, photographs)
-    kinds = [[problem.kind for problem in problems] for problems in found.problems]
+    problems, report = compare_photographs(sources, str(photographs), 0)
+    kinds = [[problem.kind for problem in of_file] for of_file in problems]
     assert kinds == [['missing', 'unreadable', 'size_differs'], ['unreadable', 'size_differs']]
-    assert found.names == ['b/1.jpg']
+    assert report['hashed'] == 1
 
 
-def test_a_folder_without_any_of_the_photographs_is_refused(sources, tmp_path):
+def test_no_photographs_and_no_imagehash_are_refused(sources, tmp_path, monkeypatch):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(InputError, match=r"empty: not one of the 5 .* 'a/1.jpg', no such file"):
-        read_photographs(sources, tmp_path / 'empty')
+        compare_photographs(sources, f'{tmp_path}/empty', 0)
     with pytest.raises(InputError, match='none: the image folder does not exist'):
-        read_photographs(sources, tmp_path / 'none')
+        compare_photographs(sources, f'{tmp_path}/none', 0)
+    monkeypatch.setitem(sys.modules, 'imagehash', None)
+    with pytest.raises(InputError, match=r'imagehash is not installed: .*\[explore\]'):
+        compare_photographs(sources, str(tmp_path), 0)
+
+
+def test_a_decoder_that_fails_later_costs_one_photograph(sources, photographs, monkeypatch):
+    def turn(image):
+        if image.width > 100:
+            raise SyntaxError('broken')
+        return image
+
+    monkeypatch.setattr(module, 'turn_upright', turn)
+    _, report = compare_photographs(sources, str(photographs), 0)
+    assert (report['hashed'], report['not_hashed']) == (2, ['a/2.jpg'])
 
 
 def test_the_hash_hardly_changes_with_size_compression_and_brightness(tmp_path, scene):
     original = scene(0, 1200, 900)
     original.save(tmp_path / 'original.png')
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    ImageOps.exif_transpose(original).rotate(90, expand=True).save(tmp_path / 'a.png', exif=exif)
     changed = {
         'small.jpg': original.resize((400, 300)),
         'stretched.png': original.resize((300, 300)),
@@ -64,38 +74,39 @@ def test_the_hash_hardly_changes_with_size_compression_and_brightness(tmp_path, 
     }
     for name, image in changed.items():
         image.save(tmp_path / name)
+    for name in ('a.png', *changed):  # the first is turned by its EXIF data
         assert distance(tmp_path / 'original.png', tmp_path / name) <= 4, name
     for seed in range(1, 20):
         scene(seed, 400, 300).save(tmp_path / 'other.png')
         assert distance(tmp_path / 'original.png', tmp_path / 'other.png') > 12
 
 
-@pytest.mark.parametrize('orientation', range(1, 9))
-def test_a_photograph_is_hashed_as_it_is_displayed(tmp_path, scene, orientation):
-    from PIL import ImageOps
-
-    stored = scene(0, 320, 240)
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    stored.save(tmp_path / 'turned.png', exif=exif)
-    with Image.open(tmp_path / 'turned.png') as image:
-        ImageOps.exif_transpose(image).save(tmp_path / 'upright.png', exif=Image.Exif())
-    assert distance(tmp_path / 'turned.png', tmp_path / 'upright.png') == 0
+ROWS = st.tuples(st.integers(0, 40), st.integers(-1, 1), st.sampled_from([b'a', b'b']))
 
 
-def test_a_decoder_that_fails_later_costs_one_photograph(sources, photographs, monkeypatch):
-    def hash_most(path):
-        if path.name == '2.jpg':
-            raise SyntaxError('broken')
-        return os.urandom(32), 7
-
-    monkeypatch.setattr('taco_plugin.apps.explore.photographs.hash_photograph', hash_most)
-    found = read_photographs(sources, photographs)
-    assert (found.names, found.not_hashed) == (['a/1.jpg', 'b/1.jpg'], ['a/2.jpg'])
-    assert found.files.tolist() == [[True, False], [True, True]]
-    assert found.hashes.dtype == np.uint64
-
-
-def test_file_names_that_several_files_have(sources):
-    assert find_shared_names(sources) == [(0, 1, ['a/2.jpg', 'b/1.jpg'])]
-    assert find_shared_names(sources[:1]) == []
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(ROWS, min_size=1),
+    threshold=st.integers(0, 4),
+    most=st.integers(1, 30),
+    cells=st.sampled_from([1, 7, 10_000]),
+)
+def test_whatever_is_compared_at_once_all_pairs_are_counted(rows, threshold, most, cells):
+    hashes, owners, digests = zip(*rows, strict=True)
+    expected = []
+    for first, second in combinations(range(len(rows)), 2):
+        distance = (hashes[first] ^ hashes[second]).bit_count()
+        if distance <= threshold:
+            within = owners[first] == owners[second] != -1
+            differ = digests[first] != digests[second]
+            expected.append((within, distance, differ, first, second))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, '_CELLS_AT_ONCE', cells)
+        patch.setattr(module, 'MOST_PAIRS', most)
+        columns = np.array(hashes, np.uint64), np.array(owners)
+        counts, pairs = find_pairs(*columns, digests, threshold=threshold)
+    assert list(map(tuple, pairs.tolist())) == sorted(expected)[:most]
+    within = sum(pair[0] for pair in expected)
+    exact = sum(not pair[2] for pair in expected)
+    across = len(expected) - within
+    assert counts == {'across_files': across, 'within_files': within, 'exact': exact}
