@@ -1,24 +1,24 @@
 #!/usr/bin/env python
 """Draws the embedded sample, trains a small detector on it, scores it, and reports on it."""
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from pathlib import Path
 
-from taco_plugin.command_line import one_line_errors
+from taco_plugin.command_line import make_parser, one_line_errors
 from taco_plugin.errors import InputError
 
 TOOLS = Path(__file__).resolve().parent
 CONFIG = TOOLS.parent / 'configs' / 'taco' / 'demo.py'
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args() -> Namespace:
     """The command line's arguments."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument('--data', default='data/sample', help='where the sample is drawn')
     parser.add_argument('--work-dir', default='work_dirs/demo', help='where the run writes')
     parser.add_argument('--seed', type=int, default=0, help='of the training (the data are fixed)')
@@ -100,7 +100,7 @@ def print_scores(scores_file: Path, ann_file: Path) -> None:
     print(f'\n{"class":24}{"AP":>8}{"boxes":>8}')
     for category in coco['categories']:
         boxes = sum(box['category_id'] == category['id'] for box in coco['annotations'])
-        ap = scores[f'coco/{category["name"]}_precision']
+        ap = scores[f'coco/bbox_{category["name"]}_AP']
         print(f'{category["name"]:24}{ap:>8.3f}{boxes:>8}')
     print()
 
