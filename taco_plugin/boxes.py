@@ -19,7 +19,7 @@ SIZES: dict[str, tuple[float, float]] = {
     'medium': (32**2, 96**2),
     'large': (96**2, 1e10),
 }
-"""COCO's ranges of area in square pixels; both ends belong to them."""
+"""COCO's area ranges in square pixels; both ends are included."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +34,8 @@ class Boxes:
         crowd: Whether the box frames a group of objects, bool, shape (N,); false for detections.
 
     Raises:
-        InputError: If a shape or a kind of number differs, a number is not finite, a label is
-            negative, or a box ends before it begins.
+        InputError: If a shape or dtype is wrong, a number is not finite, a label is negative, or
+            x2 < x1 or y2 < y1 for a box.
     """
 
     image: np.ndarray
@@ -61,15 +61,15 @@ class Boxes:
         return len(self.image)
 
     def __getitem__(self, rows: np.ndarray | slice) -> Self:
-        """Some of the boxes, by their row numbers, a mask or a slice."""
+        """Selects boxes by row numbers, a mask or a slice."""
         return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     @classmethod
     def from_coco(cls, coco: Mapping[str, Any], labels: Mapping[int, int]) -> Self:
-        """Ground truth: the annotations of a COCO file, in their order.
+        """Reads ground truth: the annotations of a COCO file, in their order.
 
         Args:
-            coco: Only ``annotations`` is read; one without ``iscrowd`` is no crowd.
+            coco: Only ``annotations`` is read; a missing ``iscrowd`` counts as 0.
             labels: Category id -> label.
 
         Raises:
@@ -85,7 +85,7 @@ class Boxes:
 
     @classmethod
     def from_results(cls, results: Sequence[Mapping[str, Any]], labels: Mapping[int, int]) -> Self:
-        """Detections: a list of COCO results, in their order.
+        """Reads detections: a list of COCO results, in their order.
 
         Args:
             results: Each with ``image_id``, ``category_id``, ``bbox`` (xywh, absolute pixels) and
@@ -103,8 +103,8 @@ class Boxes:
 def box_iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
     """Intersection over union of every box of ``a`` with every box of ``b``.
 
-    As COCO has it, 0 where a box is empty, and for a crowd the intersection over the area of the
-    detection alone: a detection within it overlaps it fully.
+    As in COCO, it is 0 if either box is empty. For a crowd, the intersection is divided by the area
+    of the detection alone, so that a detection inside the crowd overlaps it fully.
 
     Args:
         a: Detections, xyxy, shape (N, 4).
@@ -133,9 +133,9 @@ def paired_iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray) -> np.ndarray:
 
 
 def bucket_areas(areas: np.ndarray) -> dict[str, int]:
-    """Number of areas, in square pixels and of shape (N,), that have each size.
+    """Counts areas, in square pixels and of shape (N,), by COCO's size.
 
-    One on a bound, which COCO counts twice, is of the larger size.
+    An area exactly on a bound, which COCO counts twice, counts as the larger size.
 
     >>> bucket_areas(np.array([900, 1024, 1e12]))
     {'small': 1, 'medium': 1, 'large': 1}
@@ -146,10 +146,10 @@ def bucket_areas(areas: np.ndarray) -> dict[str, int]:
 
 
 def resize_factors(image_sizes: np.ndarray, input_size: tuple[int, int]) -> np.ndarray:
-    """By what MMDetection's ``Resize(scale=input_size, keep_ratio=True)`` multiplies lengths.
+    """Scale factor of MMDetection's ``Resize(scale=input_size, keep_ratio=True)`` per image.
 
     The longer side of an image becomes at most the longer of ``input_size``, its shorter side at
-    most the shorter, whichever way round the image is. Rounding to whole pixels is left out.
+    most the shorter, whatever the orientation. Rounding to whole pixels is ignored.
 
     Args:
         image_sizes: Width and height, pixels, shape (M, 2); the factors have the shape (M,).

@@ -21,11 +21,11 @@ DEFAULTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(['Mask2FormerHead', 'MaskFormerHead', 'MaskFormerFusionHead'], (THINGS, STUFF)),
     **dict.fromkeys(_OBJECTS, (OBJECTS,)),
 }
-"""Parts of models that count another data set's classes unless told, and what tells them."""
+"""Modules that default to another data set's class count, and the arguments that set it."""
 
 
 def walk(node: Any, path: str = '', seen: set[int] | None = None) -> Iterator[tuple[str, Config]]:  # noqa: ANN401
-    """Every dict in nested dicts and lists once, outermost first, with its dotted key.
+    """Yields each dict in nested dicts and lists once, outermost first, with its dotted key.
 
     >>> [path for path, _ in walk({'heads': [{'loss': {}}]}, 'model')]
     ['model', 'model.heads.0', 'model.heads.0.loss']
@@ -42,19 +42,19 @@ def walk(node: Any, path: str = '', seen: set[int] | None = None) -> Iterator[tu
 
 
 def type_name(node: Config) -> str:
-    """Name of the class that is built from ``node``, without its scope; empty if there is none."""
+    """Name of the class that ``node`` builds, without its scope; empty if it has no ``type``."""
     kind = node.get('type', '')
     return kind.split('.')[-1] if isinstance(kind, str) else getattr(kind, '__name__', '')
 
 
 def set_class_counts(config: Config, num_classes: int) -> None:
-    """Makes a config count ``num_classes`` classes of objects, and none of stuff, in place.
+    """Sets every number of object classes to ``num_classes``, and of stuff classes to 0, in place.
 
-    Lists of class weights get as many entries as there are classes; the last stays where it is
-    that of background. Backbones and RPNs keep theirs.
+    Lists of class weights get as many entries as there are classes; a last entry for background is
+    kept. Backbones and RPNs are left unchanged.
 
     Raises:
-        InputError: If what has ``class`` in its name may be a number of classes too.
+        InputError: If another setting with ``class`` in its name may be a number of classes too.
     """
     # Backbones count the classes of their pretraining, and RPNs objects only.
     others = re.compile(r'(backbone|rpn_head)(\.|$)')
@@ -90,7 +90,7 @@ def _resize(values: list, path: str, num_classes: int, old: set[int]) -> list:
 
 
 def _check(value: int, path: str, num_classes: int, old: set[int]) -> None:
-    """Refuses what may count classes under another name."""
+    """Refuses a setting that may be a number of classes under another name."""
     key = path.split('.')[-1]
     is_count = 'num' in key and key != 'num_sample_class'  # of images per class
     if value != num_classes and 'weight' not in key and (is_count or value in old):

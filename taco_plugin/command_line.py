@@ -1,4 +1,4 @@
-"""What every command of this project shares: how it ends, and how a stock script is run."""
+"""What all commands share: parsing, one-line errors and exit status, running stock scripts."""
 
 import argparse
 import importlib
@@ -29,7 +29,7 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def make_parser(description: str) -> ArgumentParser:
-    """The parser of one command; the line breaks of ``description`` are kept."""
+    """Makes the parser of a command; the line breaks of ``description`` are kept."""
     kept = argparse.RawDescriptionHelpFormatter
     return ArgumentParser(description=description, formatter_class=kept)
 
@@ -67,7 +67,7 @@ def import_extra(module: str, extra: str) -> ModuleType:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turns an error that the user can mend into one line on stderr and exit status 1.
+    """Turns an error that the user can fix into one line on stderr and exit status 1.
 
     These are :class:`InputError` and :class:`OSError`; anything else is a defect and keeps its
     traceback. The traceback of an :class:`OSError`, which may be the machine's fault, goes to the
@@ -91,7 +91,7 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _log_traceback() -> None:
-    """Writes the traceback of the error at hand to the files that MMEngine logs to."""
+    """Writes the traceback of the current error to the files that MMEngine logs to."""
     from mmengine.logging import MMLogger
 
     text = traceback.format_exc()
@@ -103,7 +103,7 @@ def _log_traceback() -> None:
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Says on stderr what is going on, if it takes more than two seconds."""
+    """Reports on stderr what is going on, if it takes more than two seconds."""
     timer = Timer(2, lambda: print(f'{name} ...', file=sys.stderr))
     timer.daemon = True
     timer.start()
@@ -114,7 +114,7 @@ def stage(name: str) -> Iterator[None]:
 
 
 def run_stock_script(name: str) -> None:
-    """Runs MMDetection's own script in this process, as if it had been called itself.
+    """Runs one of MMDetection's scripts in this process, as if it had been called directly.
 
     ``name`` is the path of the script below MMDetection's ``tools`` folder.
 
@@ -137,10 +137,10 @@ def run_stock_script(name: str) -> None:
 
 
 class _EmptyModules:
-    """Finds an empty module for every import but the standard library's.
+    """Import finder that supplies an empty module for all but the standard library.
 
-    A stock script imports torch and all of MMDetection before it looks at its arguments; to print
-    its help it needs none of them but the names of the actions that it gives to argparse.
+    A stock script imports torch and all of MMDetection before it parses its arguments. To print its
+    help, it only needs the names of the actions that it passes to argparse.
     """
 
     def find_spec(
@@ -165,7 +165,7 @@ class _AnyAttribute(type):
 
 
 class _Anything(argparse.Action, metaclass=_AnyAttribute):
-    """Whatever a stock script takes from an empty module; as an action it prints its help."""
+    """Stands for any name imported from an empty module; works as an argparse action."""
 
     def __init__(self, option_strings: Sequence[str] = (), dest: str = '', **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(option_strings, dest, **kwargs)

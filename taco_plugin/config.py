@@ -1,4 +1,4 @@
-"""Puts any MMDetection config on TACO, or a TACO config on another taxonomy."""
+"""Adapts any MMDetection config to TACO, or a TACO config to another taxonomy."""
 
 import copy
 import os
@@ -12,51 +12,51 @@ UNSUITED = {
     'language_model': 'the detector is told its classes as text, which no taxonomy can change',
     'semantic_head': 'it learns from segmentation maps, which TACO lacks; make it None before',
 }
-"""Keys of models that cannot be put on TACO."""
+"""Keys of models that cannot be adapted to TACO, and why."""
 
 METRICS: dict[str, list[str]] = {
     **{'CocoMetric': [], 'LVISMetric': [], 'CityScapesMetric': ['segm']},
     **{'CocoPanopticMetric': ['bbox', 'segm'], 'OpenImagesMetric': ['bbox'], 'VOCMetric': ['bbox']},
 }
-"""Metrics that a TacoMetric replaces, and the kinds that it then scores; none for their own."""
+"""Metrics that a TacoMetric replaces, and what it then scores; if empty, what they score."""
 
 OF_THE_OLD_FILES = ('ann_file', 'data_prefix', 'data_root', 'metainfo', 'seg_map_suffix', 'type')
 KEPT = (
     *('_scope_', 'backend_args', 'filter_cfg', 'indices', 'lazy_init', 'max_refetch', 'pipeline'),
     *('serialize_data', 'test_mode'),
 )
-"""Arguments of data sets."""
+"""Arguments of a data set: those that use_taco replaces, and those that it keeps."""
 
 
 def use_taco(config: Config, taxonomy: str, load_from: str | None = None) -> None:
     """Changes ``config`` in place to train and score on TACO, with the classes of ``taxonomy``.
 
-    A config file may not name two bases that share keys, and MMDetection's configs bring a data
-    set of their own, so TACO cannot be a second base. Instead, a config file changes its base
-    before the settings of its own are merged into it::
+    Two bases of a config file may not share keys, and MMDetection's configs already define a data
+    set, so TACO cannot be a second base. Instead, a config file changes its base before its own
+    settings are merged into it::
 
         _base_ = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
         from taco_plugin.config import use_taco
 
         use_taco(_base_, taxonomy='taco10')
 
-    Every count of classes becomes that of the taxonomy, be it in a head, in a loss or in the
-    length of a list of class weights, and that of stuff 0; every data set a TacoDataset on the
-    prepared train, val or test file, every evaluator a TacoMetric of boxes, masks or both.
-    ``train_annotations`` names the file to count classes in. Segmentation maps are not loaded.
-    The best checkpoint is kept, the learning rate scaled to the batch size, and the plugin
-    imported. Augmentations, schedule and all else stay as they are. Of a config that is on TACO
-    already, only the taxonomy changes, also that of class weights.
+    Every number of classes is set to the taxonomy's, in heads, in losses and in the length of
+    lists of class weights; the number of stuff classes is set to 0. Every data set becomes a
+    TacoDataset on the prepared train, val or test file, and every evaluator a TacoMetric of boxes,
+    masks or both. ``train_annotations`` names the file to count classes in. Segmentation maps are
+    not loaded. The best checkpoint is kept, the learning rate is scaled to the batch size, and the
+    plugin is imported. Augmentations, schedule and all else stay as they are. If the config is on
+    TACO already, only the taxonomy is changed, including that of class weights.
 
     Args:
         config: ``_base_`` in a config file, or a config that was loaded.
         taxonomy: Name of a taxonomy, or path of a CSV with the columns ``category,class``.
-        load_from: Address or path of a checkpoint of the whole detector to fine-tune. The weights
-            that the config gives to the backbone alone are then not fetched.
+        load_from: URL or path of a checkpoint of the whole detector to fine-tune. The pretrained
+            weights of the backbone alone are then not downloaded.
 
     Raises:
-        InputError: If there is no such taxonomy, or the config has something that is not
-            understood or cannot work on TACO; the message begins with its dotted key.
+        InputError: If there is no such taxonomy, or a setting of the config is not understood or
+            cannot work on TACO; the message begins with its dotted key.
 
     >>> config = dict(model=dict(bbox_head=dict(type='RetinaHead', num_classes=80)))
     >>> use_taco(config, taxonomy='taco10')
@@ -89,7 +89,7 @@ def use_taco(config: Config, taxonomy: str, load_from: str | None = None) -> Non
 def fine_tune(config: Config) -> None:
     """Gives ``config`` the schedule of ``configs/taco/faster_rcnn.py``, in place.
 
-    64 epochs, the last eighth of them at a tenth of the learning rate; every fourth is validated.
+    It has 64 epochs, the last 8 of them at a tenth of the learning rate; every fourth is validated.
     """
     config['train_cfg'].update(max_epochs=64, val_interval=4)
     step = {'begin': 0, 'end': 64, 'milestones': [56], 'gamma': 0.1, 'by_epoch': True}
@@ -100,7 +100,7 @@ def fine_tune(config: Config) -> None:
 
 
 def _check_model(root: Config, taxonomy: str) -> None:
-    """Refuses models that know or learn what TACO cannot tell them."""
+    """Refuses models that need inputs or teachers that TACO cannot provide."""
     from mmengine.config import Config as ConfigFile
 
     for path, node in walk(root['model'], 'model'):
@@ -144,7 +144,7 @@ def _set_runtime(root: Config) -> None:
 
 
 def _set_pipelines(root: Config) -> None:
-    """Leaves segmentation maps out of every pipeline, a hook's too, and of what pads them."""
+    """Stops every pipeline, including those of hooks, from loading or padding segmentation maps."""
     test_cfg = root['model'].get('test_cfg') or {}
     finds_instances = 'instance_on' in test_cfg  # a MaskFormer, panoptic or not
     for path, node in walk(root):

@@ -1,4 +1,4 @@
-"""Files: JSON, tables, and writing that leaves everything complete or everything as it was."""
+"""Files: JSON, tables, and atomic writing, which completes or leaves everything as it was."""
 
 import errno
 import json
@@ -15,7 +15,7 @@ from .errors import InputError
 
 
 def read_json(path: str | Path) -> Any:  # noqa: ANN401
-    """What a JSON file holds; ``Infinity`` and ``NaN`` are read as Python does.
+    """Reads a JSON file; ``Infinity`` and ``NaN`` are accepted, as in Python's ``json``.
 
     Raises:
         InputError: If the file cannot be read or is not JSON; says where.
@@ -36,10 +36,10 @@ def read_json(path: str | Path) -> Any:  # noqa: ANN401
 
 
 def to_json(value: Any, indent: int | None = None) -> str:  # noqa: ANN401
-    r"""Strict JSON with a line break at its end.
+    r"""Serializes a value as strict JSON, with a line break at the end.
 
     Args:
-        value: What JSON can hold; numbers must be finite.
+        value: Anything that JSON can represent; numbers must be finite.
         indent: Spaces per level; None for a single line.
 
     Raises:
@@ -71,11 +71,11 @@ def _find_not_finite(value: object, where: str) -> Iterator[str]:
 
 
 def write_files(folder: str | Path, texts: Mapping[str, str | None]) -> None:
-    """Writes text files into a folder; if anything fails, the folder is as before.
+    """Writes text files into a folder; if anything fails, the folder is left as it was.
 
     Args:
-        folder: Is made if need be.
-        texts: What each file is to hold, by its path in ``folder``; None removes a file.
+        folder: Created if missing.
+        texts: Path in ``folder`` -> text to write; None removes the file.
 
     Raises:
         InputError: If a file cannot be written; names it.
@@ -88,11 +88,11 @@ def write_files(folder: str | Path, texts: Mapping[str, str | None]) -> None:
 
 
 def write_file(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Has a file written beside its place and then renames it: it is written whole, or not at all.
+    """Writes a temporary file and renames it, so that the file is written whole or not at all.
 
     Args:
-        path: Its folder is made if need be.
-        write: Writes the file to the path that it is given.
+        path: The file to write; its folder is created if missing.
+        write: Called with the temporary path, to which it must write the file.
 
     Raises:
         InputError: If the file cannot be written; names it.
@@ -112,14 +112,14 @@ def write_file(path: str | Path, write: Callable[[Path], object]) -> None:
 
 @contextmanager
 def stage_folder(folder: str | Path) -> Iterator[Path]:
-    """A new hidden folder within ``folder``, whose files move there when all went well.
+    """Yields a new hidden folder in ``folder``; on success its files are moved to ``folder``.
 
-    Files of the same name are replaced one by one; other files stay. ``folder`` is made if need
-    be. After an error only what this call made is removed again: its own hidden folder, and
-    parents that are empty.
+    Files of the same name are replaced one by one; other files stay. ``folder`` is created if
+    missing. After an error, only what this call created is removed: the hidden folder, and parents
+    that are empty.
 
     Raises:
-        InputError: If ``folder`` cannot be made or written.
+        InputError: If ``folder`` cannot be created or written.
     """
     folder = Path(folder)
     with _removing_folders(folder), _naming_errors(folder):
@@ -134,7 +134,7 @@ def stage_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def check_writable(folder: str | Path) -> None:
-    """Raises an InputError, before the work is done, unless a folder is there or can be made."""
+    """Raises an InputError early if a folder neither exists nor can be created."""
     existing = Path(folder).absolute()
     while not existing.exists():
         existing = existing.parent
@@ -172,7 +172,7 @@ def _replace_files(texts: Mapping[Path, str | None]) -> None:
 
 
 def _beside(path: Path, role: str) -> Path:
-    """Hidden, in the same folder so that renaming cannot fail, and this process's own."""
+    """Hidden path unique to this process, in the same folder so that renaming cannot fail."""
     return path.with_name(f'.{path.name}.{os.getpid()}.{role}')
 
 
@@ -187,7 +187,7 @@ def _naming_errors(folder: str | Path) -> Iterator[None]:
 
 @contextmanager
 def _removing_folders(*folders: Path) -> Iterator[None]:
-    """Removes, of the folders and their parents that are missing now, those left empty."""
+    """Removes, on exit, the folders and parents that were created meanwhile but are empty."""
     paths = {path for folder in folders for path in [folder, *folder.parents]}
     missing = [path for path in paths if not path.exists()]
     try:

@@ -1,4 +1,4 @@
-"""Photographs on disk: their size as displayed, whether they are whole, and many at a time."""
+"""Photographs on disk: displayed size, integrity checks, and processing many in parallel."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -17,14 +17,14 @@ Item = TypeVar('Item')
 Result = TypeVar('Result')
 
 ORIENTATION_TAG = 0x0112
-"""EXIF; 1 is upright, 5 to 8 turn the photograph on its side."""
+"""EXIF tag; value 1 is upright, 5 to 8 swap width and height."""
 
 
 def leads_outside(file_name: str) -> bool:
     """Whether a file name leads out of the folder that it is relative to.
 
-    So do absolute names, names with a drive letter and names with ``..``, each by the rules of
-    both POSIX and Windows. A link inside the folder may point anywhere.
+    Absolute names, names with a drive letter and names with ``..`` do, by the rules of POSIX or of
+    Windows. Links are not checked: one inside the folder may point anywhere.
 
     >>> leads_outside('batch_1/000001.jpg'), leads_outside('../secret.jpg')
     (False, True)
@@ -36,8 +36,7 @@ def leads_outside(file_name: str) -> bool:
 def read_orientation(image: 'Image.Image') -> int:
     """EXIF orientation of an opened image, 1 to 8; anything else in the file counts as 1.
 
-    XMP, from which Pillow reads an orientation as well, is not looked at: OpenCV and browsers do
-    not either.
+    An orientation in XMP, which Pillow also reads, is ignored, as OpenCV and browsers do.
     """
     from PIL import Image
 
@@ -78,7 +77,7 @@ def decode_size(source: str | Path | IO[bytes]) -> Size:
     """
     from PIL import Image
 
-    if isinstance(source, Path) and source.is_fifo():  # to open it could block
+    if isinstance(source, Path) and source.is_fifo():  # opening it could block
         raise OSError('a pipe, no file')
     with Image.open(source) as image:
         size = displayed_size(image)
@@ -89,10 +88,10 @@ def decode_size(source: str | Path | IO[bytes]) -> Size:
 
 @contextmanager
 def strict_pillow() -> Iterator[None]:
-    """Silences Pillow's warnings of damaged metadata, and makes huge photographs an error.
+    """Silences Pillow's warnings about damaged metadata, and makes huge photographs an error.
 
-    These are photographs of more than ``PIL.Image.MAX_IMAGE_PIXELS``. Warnings are filtered for the
-    whole process: enter it around a pool of threads, not inside one.
+    Huge means more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels. Warnings are filtered for the whole
+    process, so enter this context around a thread pool, not inside it.
     """
     from PIL import Image
 
@@ -110,14 +109,14 @@ def map_threads(
 ) -> Iterator[Result]:
     """Yields ``function(item)`` for each item, in order, computed by several threads.
 
-    Progress is shown on stderr after two seconds. What has not begun when an error is raised, or
-    on Ctrl+C, is not computed.
+    Progress is shown on stderr after two seconds. After an error or Ctrl+C, items that have not
+    been started are not computed.
 
     Args:
         function: Must be safe to call from several threads.
-        items: Its arguments.
-        description: What is done, for the progress bar.
-        max_workers: Python's default if None.
+        items: The arguments, one per call.
+        description: Text of the progress bar.
+        max_workers: Number of threads; Python's default if None.
 
     >>> list(map_threads(abs, [-1, 2, -3], 'counting'))
     [1, 2, 3]
@@ -129,4 +128,4 @@ def map_threads(
         results = pool.map(function, items)
         yield from tqdm(results, description, len(items), delay=2, mininterval=0.5)
     finally:
-        pool.shutdown(cancel_futures=True)  # or Ctrl+C would wait for every item
+        pool.shutdown(cancel_futures=True)  # otherwise Ctrl+C would wait for every item

@@ -1,7 +1,7 @@
-"""Import this to put the whole plugin in effect; every config of ours does, by ``custom_imports``.
+"""Importing this module activates the plugin; our configs do so through ``custom_imports``.
 
-It makes stock MMDetection run on today's stack (:mod:`taco_plugin.compat`) and registers the data
-set, losses, heads, metric and hooks with MMDetection's registries.
+It makes stock MMDetection run on current versions of its dependencies (:mod:`taco_plugin.compat`)
+and registers the data set, losses, heads, metric and hooks with MMDetection's registries.
 """
 
 from . import compat
