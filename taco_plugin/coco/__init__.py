@@ -1,4 +1,4 @@
-"""Pure functions on COCO files that were read into a dict."""
+"""Pure functions on COCO files that have been read into a dict."""
 
 from .categories import fit_categories, load_for_taxonomy, order_categories, remap_categories
 from .clean import KINDS, Change, clean_annotations, clip_box, count_changes, report_changes

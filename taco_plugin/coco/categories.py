@@ -10,11 +10,11 @@ from .read import Coco, read_coco
 
 
 def remap_categories(coco: Coco, taxonomy: Taxonomy) -> Coco:
-    """Replaces the categories by the taxonomy's classes, with the ids 1..K in their order.
+    """Replaces the categories with the taxonomy's classes, with ids 1..K in class order.
 
     Annotations of a category that the taxonomy drops are removed; images stay, with or without
-    annotations. A class keeps the supercategory that all of its categories share, and is its own
-    where they share none. The input is not modified.
+    annotations. A class keeps the supercategory that all its categories share; if they share none,
+    it is its own supercategory. The input is not modified.
 
     Raises:
         InputError: If the taxonomy does not name a category of the file.
@@ -51,13 +51,13 @@ def remap_categories(coco: Coco, taxonomy: Taxonomy) -> Coco:
 
 
 def fit_categories(coco: Coco, taxonomy: Taxonomy) -> Coco:
-    """Makes the categories of a file those of a taxonomy.
+    """Returns a file whose categories are the classes of a taxonomy.
 
     A prepared file, whose category names are the taxonomy's classes in their order, is returned
     as it is; TACO's own file is remapped.
 
     Raises:
-        InputError: If the file is neither; shows both lists.
+        InputError: If the file is neither; the message shows both lists.
     """
     names = _names(coco)
     if names == list(taxonomy.classes):
@@ -73,7 +73,7 @@ def fit_categories(coco: Coco, taxonomy: Taxonomy) -> Coco:
 
 
 def load_for_taxonomy(path: str | Path, taxonomy: Taxonomy) -> tuple[Coco, list[Change]]:
-    """Reads a file, cleans its annotations and makes its categories those of a taxonomy.
+    """Reads a file, cleans its annotations and maps its categories to a taxonomy.
 
     Dataset and metric both load their file through this, so that they see the same annotations
     under the same ids.
@@ -82,7 +82,7 @@ def load_for_taxonomy(path: str | Path, taxonomy: Taxonomy) -> tuple[Coco, list[
         The file, and what :func:`clean_annotations` changed.
 
     Raises:
-        InputError: See :func:`read_coco` and :func:`fit_categories`; names the file.
+        InputError: See :func:`read_coco` and :func:`fit_categories`; the message names the file.
     """
     coco, changes = clean_annotations(read_coco(path))
     try:
@@ -94,11 +94,11 @@ def load_for_taxonomy(path: str | Path, taxonomy: Taxonomy) -> tuple[Coco, list[
 def order_categories(coco: Coco, classes: Sequence[str]) -> Coco:
     """Numbers the categories 1..K in the order of ``classes``.
 
-    MMDetection and pycocotools take their order from the file, or from the ids, and would name
-    the wrong class where that is another.
+    MMDetection and pycocotools order classes as in the file, or by id. If that order differs from
+    ``classes``, they would report scores under the wrong names.
 
     Raises:
-        InputError: If the names of the categories are not those of the classes; shows both lists.
+        InputError: If the category names are not the class names; the message shows both lists.
     """
     if set(_names(coco)) != set(classes):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Mends the annotations of a COCO file, and says what was mended."""
+"""Repairs the annotations of a COCO file, and reports what was repaired."""
 
 import itertools
 import json
@@ -23,16 +23,16 @@ KINDS = {
     'id_duplicate': 'duplicate annotation ids renumbered',
     'id_zero': 'annotation ids of 0 renumbered',
 }
-"""What :func:`clean_annotations` changes, and how a report words it."""
+"""Kinds of changes that :func:`clean_annotations` makes, and their descriptions in reports."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change of one annotation, with the ids that the file gives.
+    """One change of one annotation, with the ids from the file.
 
     Args:
         kind: One of :data:`KINDS`.
-        file_name: The image's; None if the file has no such image.
+        file_name: Of the image; None if the file has no such image.
         before: The field's value in the file; None if it was missing.
         after: The field's new value; None if the annotation was dropped.
     """
@@ -46,7 +46,7 @@ class Change:
 
 
 def clean_annotations(coco: Coco) -> tuple[Coco, list[Change]]:
-    """Mends or drops the annotations that training or scoring would stumble over.
+    """Repairs or drops annotations that would break or distort training or scoring.
 
     - Dropped: annotations of images that are not in the file, boxes that are not finite, have no
       area or lie wholly outside their image.
@@ -55,9 +55,9 @@ def clean_annotations(coco: Coco) -> tuple[Coco, list[Change]]:
       are not finite.
     - Filled in: ``area`` that is missing, not finite or not positive, or larger than the clipped
       box; ``iscrowd`` that is missing or neither 0 nor 1.
-    - Renumbered: ids that occurred before, and the id 0, which pycocotools takes for "no match".
+    - Renumbered: duplicate ids, and the id 0, which pycocotools takes for "no match".
 
-    Cleaning what is clean changes nothing. The input is not modified.
+    Cleaning is idempotent. The input is not modified.
 
     Returns:
         The clean file, and every change in the order of the annotations.
@@ -96,7 +96,7 @@ def _find_reason_to_drop(box: list[float], image: dict) -> str | None:
 
 
 def _find_repairs(annotation: dict, image: dict) -> Iterator[tuple[str, str, Any]]:
-    """Kind, field and new value of each."""
+    """Yields the kind, field and new value of each repair of an annotation."""
     box = clip_box(annotation['bbox'], image['width'], image['height'])
     assert box is not None
     if box != annotation['bbox']:
@@ -126,8 +126,8 @@ def clip_box(box: list[float], width: int, height: int) -> list[float] | None:
     """Clips a box, finite ``xywh`` in absolute pixels, to its image's width and height.
 
     Returns:
-        The part of ``box`` that lies inside the image, unchanged (not even rounded) along an axis
-        where it does not leave it; None if nothing is left.
+        The part of ``box`` inside the image, or None if nothing is left. Along an axis where the
+        box does not leave the image, it is unchanged, not even rounded.
 
     Example:
         >>> clip_box([-2, 10, 5, 5], 100, 12)
@@ -155,7 +155,7 @@ def _polygon_area(polygon: list[float]) -> float:
 
 
 def count_changes(changes: Sequence[Change]) -> dict[str, int]:
-    """Number of changes of each kind, in the order of :data:`KINDS`; kinds without any left out."""
+    """Number of changes by kind, in the order of :data:`KINDS`; only kinds that occur."""
     counts = Counter(change.kind for change in changes)
     return {kind: counts[kind] for kind in KINDS if counts[kind]}
 
@@ -163,7 +163,7 @@ def count_changes(changes: Sequence[Change]) -> dict[str, int]:
 def report_changes(changes: Sequence[Change]) -> dict[str, Any]:
     """Every change, and how many there are of each kind, for JSON.
 
-    JSON has no numbers that are not finite, so these become texts (``'inf'``).
+    JSON cannot represent numbers that are not finite, so they become strings (``'inf'``).
     """
     entries = json.dumps([asdict(change) for change in changes])
     return {

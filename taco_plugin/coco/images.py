@@ -1,4 +1,4 @@
-"""Compares the photographs on disk with what a COCO file says of them."""
+"""Compares the photographs on disk with what a COCO file says about them."""
 
 import os
 from collections import Counter
@@ -16,7 +16,7 @@ PROBLEMS = {
     'unreadable': 'photographs unreadable',
     'size_differs': 'photographs whose size differs from the file',
 }
-"""What :func:`check_images` finds, and how a report words it."""
+"""Problems that :func:`check_images` finds, and their descriptions in reports."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class ImageProblem:
 
 
 def name_image_folder(image_dir: str | Path, annotation_dir: str | Path) -> str:
-    """What a file in ``annotation_dir`` says in ``info.image_folder`` of its photographs' folder.
+    """Path to store as ``info.image_folder`` in an annotation file in ``annotation_dir``.
 
-    It is relative to ``annotation_dir``, so that both can be moved together, unless they share no
-    folder but the root; then it is absolute. Links are followed.
+    It is relative to ``annotation_dir``, so that both folders can be moved together. If they share
+    no folder but the root, it is absolute. Links are followed.
 
     >>> name_image_folder('/data/taco', '/data/prepared/annotations')
     '../../taco'
@@ -47,13 +47,13 @@ def name_image_folder(image_dir: str | Path, annotation_dir: str | Path) -> str:
 
 
 def find_image_folder(path: str | Path, coco: Coco) -> Path | None:
-    """The folder of the photographs that the file ``path`` names, see :func:`name_image_folder`.
+    """Folder of the photographs of the annotation file ``path``, see :func:`name_image_folder`.
 
     Returns:
-        An absolute path, whether there is such a folder or not; None if the file names none.
+        An absolute path, which need not exist; None if the file names no folder.
 
     Raises:
-        InputError: If what it names is no text.
+        InputError: If ``info.image_folder`` is not a string.
     """
     info = coco.get('info')
     folder = info.get('image_folder') if isinstance(info, dict) else None
@@ -61,12 +61,12 @@ def find_image_folder(path: str | Path, coco: Coco) -> Path | None:
         return None
     if not isinstance(folder, str):
         raise InputError(f'{path}: info.image_folder must be a text')
-    # Joined before links are followed, '..' would lead elsewhere than where it did when written.
+    # Resolve links first: the path was written relative to the resolved folder, and has '..'.
     return Path(os.path.normpath(Path(path).parent.resolve() / folder))
 
 
 def check_file_names(coco: Coco) -> list[ImageProblem]:
-    """Finds file names that :func:`leads_outside`, without looking at any folder."""
+    """Finds file names for which :func:`leads_outside` holds; nothing is read from disk."""
     return [
         ImageProblem('outside_folder', image['id'], image['file_name'], 'leads out of the folder')
         for image in coco['images']
@@ -125,7 +125,7 @@ def _check_image(image: dict, folder: Path) -> ImageProblem | None:
 
 
 def count_problems(problems: Sequence[ImageProblem]) -> dict[str, int]:
-    """Number of problems of each kind that there are, in the order of :data:`PROBLEMS`."""
+    """Number of problems by kind, in the order of :data:`PROBLEMS`; only kinds that occur."""
     counts = Counter(problem.kind for problem in problems)
     return {kind: counts[kind] for kind in PROBLEMS if counts[kind]}
 

@@ -1,4 +1,4 @@
-"""Makes one COCO file of several."""
+"""Merges several COCO files into one."""
 
 import json
 import reprlib
@@ -17,13 +17,13 @@ Value = TypeVar('Value')
 
 @dataclass(frozen=True)
 class Duplicate:
-    """An image that a file before has as well, and that was therefore left out.
+    """An image that was left out because an earlier file has it too.
 
     Args:
-        kept: File name of the image that stands for it.
+        kept: File name of the image that was kept instead.
         reason: ``'flickr_url'`` or ``'file_name'``, whichever both share.
         same_size: Whether both have the same width and height.
-        annotations: Number of its annotations, left out with it.
+        annotations: Number of its annotations, which were left out too.
     """
 
     file_name: str
@@ -35,16 +35,16 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class MergedFile:
-    """What one of the files brought.
+    """What one of the files contributed to the result.
 
     Args:
-        images, annotations: How many it brought to the result.
+        images, annotations: How many it contributed.
         changes: What cleaning changed, see :func:`~.clean.clean_annotations`.
         duplicates: Images that were left out.
-        new_categories: Names that no file before it has.
+        new_categories: Names that no earlier file has.
         unknown_licenses: Number of images whose licence the file does not list.
-        orphan_scenes: Number of scene annotations left out, as they name no image or scene
-            category of the file.
+        orphan_scenes: Number of scene annotations left out because their image or scene category
+            is not in the file.
         sections_left_out: Names of sections that are not COCO's or TACO's.
     """
 
@@ -60,19 +60,19 @@ class MergedFile:
 
 
 def merge_cocos(files: Sequence[tuple[str, Coco]]) -> tuple[Coco, list[MergedFile]]:
-    """Cleans files and makes one of them.
+    """Cleans files and merges them into one.
 
-    Images, annotations, categories and licences are numbered anew, from 1, in the order of the
-    files. Categories and scene categories of one name become one; licences of one content as well.
-    Licences that are texts, as in TACO's own files, stay, and so do images without any. An image
-    that a file before has too, by ``flickr_url`` or ``file_name``, is left out with its
-    annotations. The input is not modified.
+    Images, annotations, categories and licences are renumbered from 1, in the order of the files.
+    Categories and scene categories with the same name are merged, as are identical licences. A
+    licence given as text, as in TACO's own files, or not at all, stays so. An image that an
+    earlier file has too, by ``flickr_url`` or ``file_name``, is left out with its annotations. The
+    input is not modified.
 
     Args:
         files: Name and content of each, as :func:`~.read.read_coco` returns it.
 
     Returns:
-        The result, and what each file brought to it.
+        The result, and what each file contributed to it.
     """
     merged: Coco = {
         'info': {'description': f'merged from {", ".join(name for name, _ in files)}'},
@@ -139,7 +139,7 @@ def _add_file(merged: Coco, name: str, coco: Coco, seen: dict[tuple[str, str], d
 
 
 def _keys(image: dict) -> Iterator[tuple[str, str]]:
-    """What no two photographs share."""
+    """Yields the keys of an image that no two photographs share."""
     url = image.get('flickr_url')
     if isinstance(url, str) and url:
         yield 'flickr_url', url
@@ -155,7 +155,7 @@ def _check_list(entries: Any) -> list[dict]:  # noqa: ANN401
 
 
 def _join(joined: list[dict], entries: Any, key: Callable[[dict], str | None]) -> dict[Any, int]:  # noqa: ANN401
-    """Adds the entries to ``joined`` whose keys it lacks, numbered on from 1: old id -> new id."""
+    """Adds entries with new keys to ``joined``, numbered from 1; returns old id -> new id."""
     ids = {key(entry): entry['id'] for entry in joined}
     new_ids = {}
     for entry in _check_list(entries):
@@ -187,7 +187,7 @@ def _add_scenes(
     *,
     left_out: Mapping[Any, Duplicate],
 ) -> int:
-    """Adds TACO's scene annotations; returns how many name no image or category of the file."""
+    """Adds TACO's scene annotations; returns how many have an unknown image or category."""
     orphans = 0
     for scene in scenes:
         image_id = _look_up(image_ids, scene.get('image_id'))
@@ -204,5 +204,5 @@ def _add_scenes(
 
 
 def _look_up(new_ids: Mapping[Any, Value], number: object) -> Value | None:
-    # What is no number may not be hashable.
+    # A value that is not a number may not be hashable.
     return new_ids.get(number) if isinstance(number, int | float) else None

@@ -1,4 +1,4 @@
-"""Reads a COCO file and refuses what is not one; hands it to pycocotools."""
+"""Reads and validates a COCO file, and indexes it for pycocotools."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ def _is_whole(value: object) -> TypeGuard[int]:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether a JSON value is a number (finite or not) that every JSON reader takes alike."""
+    """Whether a JSON value is a number (finite or not) that all JSON readers read alike."""
     return type(value) is float or _is_whole(value)
 
 
@@ -35,8 +35,8 @@ def _is_segmentation(value: object) -> bool:
     if not isinstance(value, list):
         return value is None or isinstance(value, dict)
     try:
-        # Whether they are finite does not matter: this raises for what is no number, and is far
-        # quicker than a look at each type (a file has a hundred coordinates per box).
+        # Whether they are finite does not matter: this raises for anything but numbers, and is far
+        # faster than checking each type (a file has a hundred coordinates per box).
         list(map(math.isfinite, chain.from_iterable(value)))
     except (TypeError, OverflowError):
         return False
@@ -74,8 +74,8 @@ def read_coco(path: str | Path) -> Coco:
     """Reads a COCO file and checks that it is one.
 
     Numbers that are not finite (``Infinity``, ``NaN``), annotation ids that occur twice and
-    annotations of images that do not exist are accepted, for TACO's own files have them:
-    :func:`clean_annotations` mends these. Fields beyond COCO's are kept; those of
+    annotations of images that do not exist are accepted because TACO's own files have them;
+    :func:`clean_annotations` repairs these. Fields beyond COCO's are kept; those of
     :func:`shrink_images` are checked.
 
     Args:
@@ -83,7 +83,7 @@ def read_coco(path: str | Path) -> Coco:
             image_id, category_id, bbox) and ``categories`` (id, name).
 
     Raises:
-        InputError: If the file cannot be read or is not as described; names the entry.
+        InputError: If the file cannot be read or is not as described; the message names the entry.
     """
     coco = read_json(path)
     if not isinstance(coco, dict):
@@ -96,7 +96,7 @@ def read_coco(path: str | Path) -> Coco:
 
 
 def index_coco(coco: Coco, api: type[Api]) -> Api:
-    """An instance of ``api``, pycocotools' ``COCO`` or MMDetection's, that holds ``coco``."""
+    """Wraps ``coco`` in an instance of ``api``, pycocotools' or MMDetection's ``COCO``."""
     indexed = api()
     indexed.dataset = coco  # type: ignore[attr-defined]
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does

@@ -1,4 +1,4 @@
-"""Scales a COCO file to photographs whose longest side is bounded, and back to the originals."""
+"""Scales a COCO file to photographs of limited size, and back to the originals."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ _IMAGE_FIELDS = 'width', 'height', 'file_name'
 
 
 def shrunk_size(width: int, height: int, max_side: int) -> tuple[int, int]:
-    """Width and height in the same ratio, as far as whole pixels allow, within ``max_side``.
+    """Scales width and height to at most ``max_side``, keeping their ratio up to rounding.
 
     >>> shrunk_size(4000, 3001, 1280)
     (1280, 960)
@@ -23,16 +23,16 @@ def shrunk_size(width: int, height: int, max_side: int) -> tuple[int, int]:
 def shrink_images(coco: Coco, max_side: int) -> Coco:
     """Scales images, boxes, masks and areas; the input is not modified.
 
-    Width and height have a factor each, that of their whole pixels, so that what touches the
-    edge of a photograph still does. An image that is scaled gets ``original_width`` and
-    ``original_height``, and a name that ends in ``.jpg`` if it was no JPEG's; it then has
-    ``original_file_name``, too. Its annotations get ``original``, which holds ``bbox``, ``area``
-    and ``segmentation`` as they were. :func:`restore_originals` reads these.
+    Width and height are scaled separately, each to whole pixels, so that a box at the edge of a
+    photograph stays at the edge. An image that is scaled gets ``original_width`` and
+    ``original_height``. If it was not a JPEG, its name changes to ``.jpg``, and the old one is kept
+    as ``original_file_name``. Its annotations get ``original``, which holds the old ``bbox``,
+    ``area`` and ``segmentation``. :func:`restore_originals` reads these.
 
     Args:
-        coco: Clean, as :func:`clean_annotations` returns it. Of one that was scaled before, the
-            first originals are kept.
-        max_side: Bound of the longest side, in pixels.
+        coco: Clean, as :func:`clean_annotations` returns it. If it was scaled before, its first
+            originals are kept.
+        max_side: Upper limit of the longer side, in pixels.
 
     Raises:
         InputError: If two images would get the same name, or a run-length mask is broken.
@@ -51,9 +51,9 @@ def shrink_images(coco: Coco, max_side: int) -> Coco:
 
 
 def restore_originals(coco: Coco) -> Coco:
-    """The file as it was before :func:`shrink_images`; the input is not modified.
+    """Undoes :func:`shrink_images`; the input is not modified.
 
-    An annotation without ``original`` in a scaled image, which somebody has added, is scaled.
+    An annotation that was added to a scaled image later, and has no ``original``, is scaled.
     ``info.original_image_folder`` becomes ``info.image_folder``.
     """
     images = {image['id']: image for image in coco['images']}
@@ -68,10 +68,10 @@ def restore_originals(coco: Coco) -> Coco:
 
 
 def resize_mask(rle: Mapping[str, Any], size: tuple[int, int]) -> dict[str, Any]:
-    """Scales a run-length mask; each pixel takes the value of the nearest.
+    """Scales a run-length encoded mask by nearest-neighbour interpolation.
 
     Args:
-        rle: COCO's, compressed or not; what is returned is compressed, its ``counts`` a text.
+        rle: COCO's, compressed or not; the result is compressed, with ``counts`` as a string.
         size: New width and height in pixels.
 
     Raises:
@@ -131,7 +131,7 @@ def _geometry(annotation: dict) -> dict:
 
 
 def _restore_fields(entry: dict, fields: Sequence[str]) -> dict:
-    """Replaces fields by those of the same names behind ``original_``."""
+    """Replaces each field by its ``original_`` counterpart, if there is one."""
     names = {f'original_{field}': field for field in fields}
     others = {key: value for key, value in entry.items() if key not in names}
     return others | {field: entry[name] for name, field in names.items() if name in entry}
@@ -141,7 +141,7 @@ def _scale(annotation: dict, old: tuple[int, int], new: tuple[int, int]) -> dict
     factors = new[0] / old[0], new[1] / old[1]
     x, y, w, h = annotation['bbox']
     box = [x * factors[0], y * factors[1], w * factors[0], h * factors[1]]
-    scaled = {**annotation, 'bbox': clip_box(box, *new) or box}  # rounding may lead it outside
+    scaled = {**annotation, 'bbox': clip_box(box, *new) or box}  # rounding may move it outside
     if 'area' in annotation:
         scaled['area'] = annotation['area'] * factors[0] * factors[1]
     segmentation = annotation.get('segmentation')

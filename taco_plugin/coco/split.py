@@ -1,4 +1,4 @@
-"""Splits a COCO file by image into training, validation and test."""
+"""Splits a COCO file by image into training, validation and test sets."""
 
 import random
 from collections.abc import Collection, Hashable, Sequence
@@ -18,23 +18,23 @@ def split_images(
     seed: int,
     test_file_names: Collection[str] | None = None,
 ) -> dict[str, Coco]:
-    """Splits by image, so that every class is shared out like the images.
+    """Splits by image, so that each class is divided in the same proportions as the images.
 
-    Iterative stratification (:func:`stratify`) over the classes of an image; images without boxes
-    count as a class of their own. The same input and seed give the same splits on every machine.
-    The classes come first: where images hold several, the sizes can be off by one or two images in
-    a hundred. A fraction above 0 gets at least one image.
+    It uses iterative stratification (:func:`stratify`) over the classes of an image; images without
+    boxes count as a class of their own. The same input and seed give the same splits on every
+    machine. Class balance takes priority: where images hold several classes, split sizes can be off
+    by 1 to 2 %. A fraction above 0 gets at least one image.
 
     Args:
         coco: As :func:`read_coco` returns it. The input is not modified.
-        test_fraction: Share of all images, in [0, 1); None if ``test_file_names`` says which.
+        test_fraction: Share of all images, in [0, 1); None if ``test_file_names`` is given.
         val_fraction: Share of all images, in [0, 1). Together with the test split, less than 1.
-        seed: Whole number; another one gives another split.
+        seed: Integer.
         test_file_names: The images of the test split. Names that the file lacks are ignored.
 
     Returns:
-        The images of ``train``, ``val`` and ``test``, each a COCO file with all categories and
-        with the images in their order; without images for a fraction of 0.
+        ``train``, ``val`` and ``test``, each a COCO file with all categories and its images in the
+        original order. A split with a fraction of 0 has no images.
 
     Raises:
         InputError: If the fractions are not as described or leave no training image, or two
@@ -67,22 +67,22 @@ def split_images(
 
 
 def stratify(labels: Sequence[Collection[Hashable]], sizes: Sequence[int], seed: int) -> list[int]:
-    """Shares out samples with several labels each so that every label is shared out like them.
+    """Distributes multi-label samples so that each label is split in the same proportions.
 
     Iterative stratification of `Sechidis et al. 2011
     <https://doi.org/10.1007/978-3-642-23808-6_10>`_: the label with the fewest samples left goes
-    first; each of its samples goes to the split that lacks most of this label, or else most
-    samples, or else to any. The library ``iterative-stratification`` is not used because it
-    imports scikit-learn, which takes longer than all that ``prepare_taco.py`` does; and, with two
-    or three splits to compare at a time, plain Python is faster than NumPy.
+    first. Each of its samples goes to the split that most needs this label; ties go to the split
+    that needs most samples, then to a random one. The library ``iterative-stratification`` is not
+    used because it imports scikit-learn, which takes longer than all of ``prepare_taco.py``. With
+    only two or three splits to compare, plain Python is faster than NumPy.
 
     Args:
         labels: Labels of each sample, each once; at least one.
         sizes: Samples that each split should get; their sum is the number of samples.
-        seed: For the order of the samples and for what else is left to chance.
+        seed: For the order of the samples and for random choices between equals.
 
     Returns:
-        Index into ``sizes`` for each sample. No split of a size above 0 goes without a sample.
+        Index into ``sizes`` for each sample. Every split of a size above 0 gets a sample.
 
     Example:
         >>> stratify([['a'], ['a'], ['b'], ['b'], ['b'], ['b']], [3, 3], seed=0).count(1)
@@ -124,7 +124,7 @@ def stratify(labels: Sequence[Collection[Hashable]], sizes: Sequence[int], seed:
 def _split_sizes(
     num_images: int, num_fixed: int, test_fraction: float, val_fraction: float
 ) -> list[int]:
-    """Sizes of train, val and the rest of test, in the order of :data:`SPLITS`."""
+    """Sizes of train, val and the remaining test images, in the order of :data:`SPLITS`."""
     fractions = val_fraction, test_fraction
     val, test = (max(1, round(num_images * share)) if share > 0 else 0 for share in fractions)
     train = num_images - num_fixed - val - test

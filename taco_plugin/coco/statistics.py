@@ -1,4 +1,4 @@
-"""Counts what a COCO file holds of each class."""
+"""Counts the images and boxes of each class in a COCO file."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from .read import Coco
 
 @dataclass(frozen=True)
 class ClassStatistics:
-    """Numbers of a class's boxes and of the images with any of them.
+    """Number of a class's boxes, and of images with at least one of them.
 
-    ``inverse_density`` is what the function of that name returns, ``weight`` that divided by its
-    sum over the classes.
+    ``inverse_density`` is the value of :func:`inverse_density` for the class, and ``weight`` is
+    that value divided by its sum over the classes.
     """
 
     name: str
@@ -24,7 +24,7 @@ class ClassStatistics:
 
 @dataclass(frozen=True)
 class CocoStatistics:
-    """A COCO file in numbers; classes are in the order of its categories."""
+    """Statistics of a COCO file; classes are in the order of its categories."""
 
     images: int
     images_without_boxes: int
@@ -33,12 +33,12 @@ class CocoStatistics:
 
 
 def report_counts(coco: Coco) -> dict[str, int]:
-    """Numbers of images, annotations and categories of a file."""
+    """Number of images, annotations and categories in a file."""
     return {section: len(coco[section]) for section in ('images', 'annotations', 'categories')}
 
 
 def inverse_density(counts: Sequence[int]) -> list[float]:
-    """``N / (n + 1)`` for a class of n of the N boxes.
+    """``N / (n + 1)`` for a class with n of the N boxes.
 
     >>> inverse_density([3, 1, 0])
     [1.0, 2.0, 4.0]
@@ -48,7 +48,7 @@ def inverse_density(counts: Sequence[int]) -> list[float]:
 
 
 def class_statistics(coco: Coco) -> CocoStatistics:
-    """Counts images and boxes of a file that has every annotation's image, and of each class.
+    """Counts images and boxes, in total and by class; every annotation must have its image.
 
     Example:
         >>> coco = {'images': [{'id': 1}], 'categories': [{'id': 5, 'name': 'Can'}],

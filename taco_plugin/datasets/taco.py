@@ -29,10 +29,10 @@ class TacoDataset(CocoDataset):
     mapped to the classes as it is read. Labels follow the order of the taxonomy's classes.
     ``metainfo`` holds ``classes``, ``palette``, ``taxonomy`` and ``ann_file``.
 
-    Photographs lie in ``data_prefix['img']``; where this is empty or not given, in the folder that
-    the annotation file names, see :func:`~taco_plugin.coco.find_image_folder`, else in
-    ``data_root``. What :meth:`get_data_info` returns has ``original_width`` and
-    ``original_height``, in pixels, where ``prepare_taco.py --max-side`` has scaled a photograph.
+    Photographs are read from ``data_prefix['img']`` if it is given, else from the folder that the
+    annotation file names (see :func:`~taco_plugin.coco.find_image_folder`), else from
+    ``data_root``. If ``prepare_taco.py --max-side`` has scaled a photograph, the result of
+    :meth:`get_data_info` has ``original_width`` and ``original_height``, in pixels.
 
     Args:
         taxonomy: Name of a taxonomy, or path of a CSV with the columns ``category,class``.
@@ -42,7 +42,7 @@ class TacoDataset(CocoDataset):
     Raises:
         InputError: If the file cannot be read, its categories do not fit the taxonomy, a file name
             leads out of the folder, or ``metainfo`` names other classes. While loading: if a
-            photograph is missing or not of the size that the file says.
+            photograph is missing, or its size is not the one in the file.
     """
 
     def __init__(
@@ -68,16 +68,16 @@ class TacoDataset(CocoDataset):
         super().__init__(*args, metainfo=metainfo, data_prefix=data_prefix, **kwargs)
 
     def _join_prefix(self) -> None:
-        """Also notes what the metric reads the ground truth by.
+        """Also stores in ``metainfo`` what the metric needs to read the ground truth.
 
-        Given to the constructor, MMEngine would take such a string for the name of a file.
+        Passed to the constructor, MMEngine would take these strings for names of files.
         """
         super()._join_prefix()
         self._metainfo['ann_file'] = self.ann_file
         self._metainfo['taxonomy'] = self._taxonomy_name
 
     def COCOAPI(self, annotation_file: str) -> COCO:  # noqa: N802
-        """Stands in for the class of that name, which would read the file as it is."""
+        """Replaces MMDetection's ``COCO`` class, which would read the file uncleaned."""
         if not Path(annotation_file).is_file():
             raise InputError(
                 f'{annotation_file}: no such annotation file; write it with '
@@ -98,7 +98,7 @@ class TacoDataset(CocoDataset):
         return index_coco(coco, COCO)
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
-        """Also keeps the size of the photograph before ``prepare_taco.py`` has scaled it."""
+        """Also keeps the size that the photograph had before ``prepare_taco.py`` scaled it."""
         image = raw_data_info['raw_img_info']
         keys = [key for key in ('original_width', 'original_height') if key in image]
         return super().parse_data_info(raw_data_info) | {key: image[key] for key in keys}

@@ -1,4 +1,4 @@
-"""Taxonomies: what a model learns to tell apart."""
+"""Taxonomies: the classes that a model learns, and which categories belong to each."""
 
 from .taxonomy import TAXONOMIES, Taxonomy, load_taxonomy
 

@@ -15,9 +15,9 @@ OKABE_ITO = [
 
 
 def palette(num_classes: int) -> list[tuple[int, int, int]]:
-    """A colour, RGB in [0, 255], for each class; the same class count gives the same colours.
+    """Returns one RGB colour in [0, 255] per class; the same count gives the same colours.
 
-    Up to seven classes get Okabe and Ito's colours; further ones get hues a golden section apart.
+    The first seven classes get Okabe and Ito's colours, others hues a golden ratio apart.
 
     >>> palette(2)
     [(230, 159, 0), (86, 180, 233)]

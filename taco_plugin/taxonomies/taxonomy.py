@@ -1,4 +1,4 @@
-"""Which class each of TACO's categories belongs to."""
+"""Maps TACO's categories to the classes of a taxonomy."""
 
 import csv
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def load_taxonomy(name_or_csv: str) -> Taxonomy:
 
     Raises:
         InputError: If there is neither such a taxonomy nor such a file, or the file is not as
-            described; names the line.
+            described; the message names the line.
 
     Example:
         >>> taxonomy = load_taxonomy('detectwaste7')
