@@ -1,20 +1,20 @@
-"""What makes stock MMDetection 3.3 run on today's stack.
+"""Fixes that make stock MMDetection 3.3 run on current versions of its dependencies.
 
 Importing this package changes nothing and loads neither torch nor mmdet. :func:`at_start` is what
-``taco_plugin.pth`` calls whenever Python starts in an environment where the plugin is installed,
-as stock scripts import MMDetection before they read the config that names the plugin.
+``taco_plugin.pth`` calls whenever Python starts in an environment where the plugin is installed.
+This is needed because stock scripts import MMDetection before they read the config.
 """
 
 
 def at_start() -> None:
-    """Puts in effect what must be there before mmengine and mmcv are imported, at no cost."""
+    """Installs the cheap fixes that must be in place before mmengine and mmcv are imported."""
     from . import start_up
 
     start_up.install()
 
 
 def install() -> None:
-    """Puts every remedy in effect; calling it again changes nothing.
+    """Installs every fix; calling it again changes nothing.
 
     Raises:
         InputError: If torchvision does not work with the torch that is installed.

@@ -1,12 +1,12 @@
-"""Loads MMEngine's checkpoints under torch's ``weights_only``, and refuses those that run code.
+"""Loads MMEngine's checkpoints with ``weights_only=True``, and refuses any that could run code.
 
 Problem: torch >= 2.6 unpickles only globals that it knows to be harmless. The checkpoints of
 MMEngine 0.10 hold a few more (numpy arrays, ``HistoryBuffer`` and its bound statistics), so
 testing, resuming and fine-tuning fail. Checkpoints from the web, on the other hand, go through
 ``torch.hub``, which still unpickles anything.
 
-Remedy: the harmless globals are allowed by name, and nothing else. ``builtins.getattr``, by which
-``HistoryBuffer`` refers to its statistics, is allowed only as a stand-in that gives just these.
+Remedy: the harmless globals are allowed by name, and nothing else. ``builtins.getattr``, through
+which ``HistoryBuffer`` is pickled, is replaced by a function that returns only its statistics.
 
 For: torch >= 2.6 with MMEngine 0.10. It can go when ``Runner.load_checkpoint`` loads its own
 checkpoint without it (``tests/test_compat/test_checkpoints.py`` passes without ``install``).
@@ -45,7 +45,7 @@ def history_statistic(owner: type, name: str) -> Callable:
 
 
 def safe_globals() -> list:
-    """What MMEngine's checkpoints hold beyond torch's own list."""
+    """Globals in MMEngine's checkpoints that are not on torch's own list."""
     reconstruct = np.zeros(1).__reduce__()[0]
     scalar = np.float64(0).__reduce__()[0]
     dtypes = [type(np.dtype(code)) for code in '?bBhHiIlLqQefdSU']
@@ -62,7 +62,7 @@ def safe_globals() -> list:
 
 
 def install() -> None:
-    """Puts the remedy in effect for every checkpoint that MMEngine loads."""
+    """Installs the fix for every checkpoint that MMEngine loads."""
     if isinstance(mmengine_checkpoint.load_url, functools.partial):
         return
     torch.serialization.add_safe_globals(safe_globals())
@@ -75,7 +75,7 @@ def install() -> None:
         try:
             return stock(filename, *args, **kwargs)
         except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-            # Out of memory, for one, is a RuntimeError too, and no fault of the file.
+            # Running out of memory is a RuntimeError too, but not the fault of the file.
             if isinstance(error, RuntimeError) and not any(sign in str(error) for sign in DAMAGE):
                 raise
             raise InputError(f'{filename}: {_why(error)}') from error
@@ -84,7 +84,7 @@ def install() -> None:
 
 
 def _why(error: Exception) -> str:
-    """One line for what torch says in many."""
+    """Shortens torch's message of many lines to one."""
     text = str(error).strip() or type(error).__name__
     if 'WeightsUnpickler error' not in text and 'Unsupported' not in text:
         return f'not a complete checkpoint, fetch or copy it again ({text.splitlines()[0]})'

@@ -1,12 +1,12 @@
-"""Lets several processes train on a machine without an accelerator, and test together anywhere.
+"""Lets several processes train without an accelerator, and write test scores safely.
 
 Problem 1: MMEngine 0.10 calls ``torch.cuda.set_device`` when it sets up a process group, and gives
 ``device_ids`` to ``DistributedDataParallel``, which refuses them for a model on the CPU. Remedy:
-without an accelerator the group is gloo's, and no device is named. Can go when
+without an accelerator, use the gloo backend and pass no devices. It can go when
 ``tools/dist_train.sh CONFIG 2`` trains on a CPU without it.
 
 Problem 2: every process writes the scores of a test to the same JSON file, which may break it.
-Remedy: the main process alone does. Can go when ``LoggerHook.after_test_epoch`` sees to it.
+Remedy: only the main process writes. It can go when ``LoggerHook.after_test_epoch`` does this.
 """
 
 import functools
@@ -22,7 +22,7 @@ from mmengine.model import MMDistributedDataParallel
 
 
 def install() -> None:
-    """Puts both remedies in effect; with an accelerator the first changes nothing."""
+    """Installs both fixes; with an accelerator the first changes nothing."""
     if not hasattr(LoggerHook.after_test_epoch, '__wrapped__'):
         LoggerHook.after_test_epoch = master_only(LoggerHook.after_test_epoch)
     if get_device() == 'cpu' and not hasattr(MMDistributedDataParallel.__init__, '__wrapped__'):
@@ -31,7 +31,7 @@ def install() -> None:
 
 
 def _init_gloo(backend: str, init_backend: str = 'torch', **kwargs: Any) -> None:  # noqa: ANN401
-    """Stands in for MMEngine's ``_init_dist_pytorch``; ``backend`` needs devices, gloo does not."""
+    """Replaces MMEngine's ``_init_dist_pytorch``; uses gloo, as ``backend`` needs devices."""
     torch.distributed.init_process_group(backend='gloo', **kwargs)
 
 

@@ -1,7 +1,7 @@
-"""Stands in for mmcv's compiled module ``mmcv._ext``: is run under that name.
+"""Replaces mmcv's compiled module ``mmcv._ext``, under whose name it is imported.
 
-Every function has the name of its compiled twin and takes what ``mmcv/ops/*.py`` gives it: tensors
-in mmcv's order, some of which are to be overwritten, and settings by mmcv's names. It computes on
+Every function has the name of its compiled counterpart, and takes what ``mmcv/ops/*.py`` passes:
+tensors in mmcv's order, some of which are overwritten, and settings by mmcv's names. It runs on
 the device of its inputs. Half precision is widened to float32, as torchvision's autocast does.
 """
 
@@ -21,10 +21,10 @@ torchvision = torch.ops.torchvision
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
-    """Indices of the boxes that stay, by descending score, int64, shape (K,).
+    """Indices of the boxes that NMS keeps, by descending score, int64, shape (K,).
 
-    A box, ``xyxy``, shape (N, 4), falls if its IoU with one that stays exceeds the threshold;
-    ``offset`` is 1 where ``x2`` and ``y2`` are the last pixels of a box, else 0.
+    A box, ``xyxy``, shape (N, 4), is dropped if its IoU with a kept one exceeds the threshold.
+    ``offset`` is 1 if ``x2`` and ``y2`` are the last pixels inside a box, else 0.
 
     >>> boxes = torch.tensor([[0.0, 0, 9, 10], [0, 0, 10, 10], [20, 20, 30, 30]])
     >>> nms(boxes, torch.tensor([0.8, 0.9, 0.7]), iou_threshold=0.5, offset=0)
@@ -36,21 +36,21 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
 
 
 def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, *_: Tensor, **how: Any) -> None:  # noqa: ANN401
-    """Averages the features of each RoI in bins, into ``output``.
+    """Average-pools the features of each RoI into the bins of ``output``.
 
     Args:
         input: Features, shape (B, C, H, W).
         rois: (image, x1, y1, x2, y2), absolute pixels, shape (N, 5).
-        output: Is overwritten, shape (N, C, aligned_height, aligned_width).
+        output: Overwritten, shape (N, C, aligned_height, aligned_width).
         how: The settings of :class:`mmcv.ops.RoIAlign`.
 
     Raises:
         NotImplementedError: For max pooling.
-        ValueError: If, on the CPU, a RoI is not finite, or ``aligned`` and of a negative size.
+        ValueError: If, on the CPU, a RoI is not finite, or has a negative size with ``aligned``.
     """
     if not how['pool_mode']:
         _raise_not_available('roi_align_forward with pool_mode="max"')
-    if not rois.is_cuda:  # there it would wait for the GPU; here torchvision crashes by a NaN
+    if not rois.is_cuda:  # would stall a GPU; on the CPU torchvision crashes on a NaN
         negative = how['aligned'] and (rois[:, 3:] < rois[:, 1:3]).any()
         if negative or not rois.isfinite().all():
             raise ValueError('rois must be finite, with x2 >= x1 and y2 >= y1')
@@ -60,7 +60,7 @@ def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, *_: Tensor, *
 
 
 def roi_align_backward(grad_output: Tensor, rois: Tensor, *tensors: Tensor, **how: Any) -> None:  # noqa: ANN401
-    """Adds the derivative of :func:`roi_align_forward` by ``input`` to the last tensor."""
+    """Adds the gradient of :func:`roi_align_forward` w.r.t. ``input`` to the last tensor."""
     grad, scale = widen(grad_output), how['spatial_scale']
     sizes = (*grad.shape[2:], *tensors[-1].shape)
     settings = (how['sampling_ratio'], how['aligned'])
@@ -68,17 +68,17 @@ def roi_align_backward(grad_output: Tensor, rois: Tensor, *tensors: Tensor, **ho
 
 
 def deform_conv_forward(*tensors: Tensor, **settings: int) -> None:
-    """Deformable convolution (DCN v1), into ``output``.
+    """Deformable convolution (DCN v1), written to ``output``.
 
-    Of ``input``, shape (B, C, H, W), by ``weight``, shape (D, C / group, kH, kW), with ``offset``:
-    (y, x) of each tap in cells, shape (B, deformable_group * kH * kW * 2, h, w).
+    ``input`` has the shape (B, C, H, W), ``weight`` (D, C / group, kH, kW), and ``offset``, which
+    is (y, x) of each kernel tap in cells, (B, deformable_group * kH * kW * 2, h, w).
     """
     input, weight, offset, output, *_scratch = tensors
     output.copy_(torchvision.deform_conv2d(*_dcn(output, input, weight, offset, **settings)))
 
 
 def deform_conv_backward_input(*tensors: Tensor, **settings: int) -> None:
-    """Derivatives by ``input`` and ``offset``; the one by ``weight`` is left in ``columns``."""
+    """Gradients w.r.t. ``input`` and ``offset``; that of ``weight`` is left in ``columns``."""
     input, offset, grad_output, grad_input, grad_offset, weight, columns = tensors
     arguments = _dcn(grad_output, input, weight, offset, **settings)
     grads = torchvision._deform_conv2d_backward(widen(grad_output), *arguments)
@@ -88,7 +88,7 @@ def deform_conv_backward_input(*tensors: Tensor, **settings: int) -> None:
 
 
 def deform_conv_backward_parameters(*tensors: Tensor, scale: float, **settings: int) -> None:
-    """Adds the derivative by ``weight`` to ``grad_weight``."""
+    """Adds the gradient w.r.t. ``weight`` to ``grad_weight``."""
     input, offset, grad_output, grad_weight, grads, _ones = tensors
     if not grads.numel():  # only the weights are trained
         arguments = _dcn(grad_output, input, torch.zeros_like(grad_weight), offset, **settings)
@@ -97,10 +97,10 @@ def deform_conv_backward_parameters(*tensors: Tensor, scale: float, **settings: 
 
 
 def modulated_deform_conv_forward(*tensors: Tensor, **settings: int) -> None:
-    """Modulated deformable convolution (DCN v2), into ``output``.
+    """Modulated deformable convolution (DCN v2), written to ``output``.
 
     As :func:`deform_conv_forward`, with a ``bias``, shape (D,) or empty, and the ``mask``, which is
-    the factor of each tap, shape (B, deformable_group * kH * kW, h, w).
+    the factor of each kernel tap, shape (B, deformable_group * kH * kW, h, w).
     """
     input, weight, bias, _ones, offset, mask, output, _columns = tensors
     arguments = _dcn(output, input, weight, offset, mask, bias, **settings)
@@ -108,20 +108,20 @@ def modulated_deform_conv_forward(*tensors: Tensor, **settings: int) -> None:
 
 
 def modulated_deform_conv_backward(*tensors: Tensor, **settings: int) -> None:
-    """Derivatives by all five tensors, of which ``bias`` may be empty."""
+    """Gradients w.r.t. all five tensors, of which ``bias`` may be empty."""
     input, weight, bias, _ones, offset, mask, _columns, *targets, grad_output = tensors
     arguments = _dcn(grad_output, input, weight, offset, mask, bias, **settings)
     grads = torchvision._deform_conv2d_backward(widen(grad_output), *arguments)
     for target, number in zip(targets, (0, 1, 4, 2, 3), strict=True):
         grad = grads[number]
-        if target.shape[2:] != grad.shape[2:]:  # numbers that were not read
+        if target.shape[2:] != grad.shape[2:]:  # the forward pass did not read all of it
             unread = target[0].numel() - grad[0].numel()
             grad = F.pad(grad.flatten(1), (0, unread)).view_as(target)
         if target.numel():
             target.copy_(grad)
 
 
-# By mmcv's names, what torchvision takes in this order.
+# Arguments that torchvision takes in this order, by mmcv's names.
 GEOMETRY = ('dH', 'dW', 'padH', 'padW', 'dilationH', 'dilationW', 'group', 'deformable_group')
 MODULATED_GEOMETRY = (
     *('stride_h', 'stride_w', 'pad_h', 'pad_w', 'dilation_h', 'dilation_w'),
@@ -130,10 +130,10 @@ MODULATED_GEOMETRY = (
 
 
 def _dcn(output: Tensor, *tensors: Tensor, **settings: int) -> tuple[Any, ...]:
-    """What torchvision's ops take for ``input, weight, offset`` and, of v2, ``mask, bias``.
+    """Arguments of torchvision's ops from ``input, weight, offset`` and, for v2, ``mask, bias``.
 
-    mmcv takes no notice of the size of v2's offsets and masks. DyHead gives those of a larger
-    level, of which the first numbers are read as if of the size of ``output``; it is trained so.
+    mmcv does not check the size of v2's offsets and masks. DyHead passes those of a larger level;
+    mmcv reads their first numbers as if they had the size of ``output``, and DyHead is trained so.
     """
     input, weight, offset, *rest = tensors
     mask, bias = rest or (input.new_zeros(len(input), 1), input.new_empty(0))
@@ -143,7 +143,7 @@ def _dcn(output: Tensor, *tensors: Tensor, **settings: int) -> tuple[Any, ...]:
             part.flatten(1)[:, : part.shape[1] * size.numel()].reshape(*part.shape[:2], *size)
             for part in (offset, mask)
         )
-    # A NaN is outside of the features for mmcv; torchvision crashes by it.
+    # mmcv treats a NaN as outside the features; torchvision crashes on it.
     offset = offset.nan_to_num(1e4, 1e4, -1e4)
     bias = bias if bias.numel() else input.new_zeros(len(weight))
     geometry = [settings[name] for name in (MODULATED_GEOMETRY if rest else GEOMETRY)]

@@ -1,14 +1,14 @@
-"""What must be in effect before mmengine and mmcv are imported; loads neither of them, nor torch.
+"""Fixes needed before mmengine and mmcv are imported; loads neither of them, nor torch.
 
-Problem 1: MMDetection imports ``mmcv.ops``, whose every file asks for the compiled module
-``mmcv._ext``. ``mmcv`` on PyPI compiles it for a quarter of an hour; ``mmcv-lite`` installs at
-once and leaves it out, so that ``import mmdet.models`` fails. Remedy:
-:mod:`taco_plugin.compat.ops`. Compiled mmcv, where it is installed, is found first and used as it
-is. Can go when ``import mmcv.ops`` works without it in every environment that is supported.
+Problem 1: MMDetection imports ``mmcv.ops``, in which every file needs the compiled module
+``mmcv._ext``. Installing ``mmcv`` from PyPI compiles it for a quarter of an hour; ``mmcv-lite``
+installs at once but lacks it, so that ``import mmdet.models`` fails. Remedy:
+:mod:`taco_plugin.compat.ops`. A compiled mmcv, if installed, is found first and used as it is. It
+can go when ``import mmcv.ops`` works without it in every supported environment.
 
-Problem 2: MMEngine imports ``pkg_resources`` and reloads it (for one, when a config names a base
-such as ``mmdet::...``), and setuptools 67.5 to 80 says both times that "pkg_resources is deprecated
-as an API". Remedy: this warning is filtered. Can go when MMEngine no longer imports it.
+Problem 2: MMEngine imports ``pkg_resources`` and reloads it (e.g. when a config names a base such
+as ``mmdet::...``), and setuptools 67.5 to 80 warns both times that "pkg_resources is deprecated as
+an API". Remedy: this warning is filtered. It can go when MMEngine no longer imports it.
 """
 
 import os
@@ -20,7 +20,7 @@ from types import ModuleType
 
 
 def install() -> None:
-    """Puts both remedies in effect; installing them again changes nothing."""
+    """Installs both fixes; calling it again changes nothing."""
     if _MMEngineWatcher not in sys.meta_path:
         sys.meta_path.insert(0, _MMEngineWatcher)
     if _StandInFinder not in sys.meta_path:
@@ -28,7 +28,7 @@ def install() -> None:
 
 
 class _MMEngineWatcher:
-    """First on ``sys.meta_path``: finds nothing, but sees when MMEngine is imported."""
+    """First on ``sys.meta_path``; finds nothing, but notices when MMEngine is imported."""
 
     filtered = False
 
@@ -40,13 +40,13 @@ class _MMEngineWatcher:
                 'ignore',
                 message='pkg_resources is deprecated as an API',
                 category=UserWarning,
-                # The reload is reported as importlib's.
+                # For the reload, the warning is attributed to importlib.
                 module=r'(mmengine\.utils\.package_utils|importlib)$',
             )
 
 
 class _StandInFinder:
-    """Last on ``sys.meta_path``: is asked only for what no other finder has."""
+    """Last on ``sys.meta_path``, so it is asked only for what no other finder has."""
 
     @staticmethod
     def find_spec(

@@ -1,8 +1,8 @@
-"""Says so where torch and torchvision do not fit each other, or are not those that are tested.
+"""Checks that torch and torchvision fit each other, and reports untested versions.
 
-Problem: torchvision's ops are compiled for one build of torch. Beside another one (for instance
-the registry's CUDA build of torchvision beside a CPU build of torch), ``import torchvision`` ends
-in "operator torchvision::nms does not exist", which names neither the cause nor the remedy.
+Problem: torchvision's ops are compiled for one build of torch. With another one (for instance
+PyPI's CUDA build of torchvision with a CPU build of torch), ``import torchvision`` fails with
+"operator torchvision::nms does not exist", which names neither the cause nor the remedy.
 """
 
 from functools import cache
@@ -19,7 +19,7 @@ def import_torchvision() -> ModuleType:
     """Imports torchvision with its compiled ops.
 
     Raises:
-        InputError: If it is not installed or does not fit torch; says what to install.
+        InputError: If it is missing or does not fit torch; the message says what to install.
     """
     try:
         import torchvision
@@ -33,7 +33,7 @@ def import_torchvision() -> ModuleType:
 
 @cache
 def check() -> None:
-    """Imports torchvision, and logs one line if it or torch is of a version that is not tested."""
+    """Imports torchvision, and logs a warning if its version or torch's is not a tested one."""
     versions = {'torch': torch.__version__, 'torchvision': import_torchvision().__version__}
     installed = {name: str(version).partition('+')[0] for name, version in versions.items()}
     if installed != TESTED:

@@ -1,9 +1,9 @@
 """Ops of ``mmcv._ext`` that torchvision lacks, in plain torch; see :mod:`taco_plugin.compat.ops`.
 
-The focal losses compute what mmcv's CUDA kernels do, with hard targets. Their tensors are: logits
-or, for softmax, probabilities ``input``, shape (N, C); class indices ``target``, int64, shape (N,),
-where C is background for sigmoid and a negative index ignores the sample for softmax; factors of
-the classes ``weight``, shape (C,) or empty; and at last the tensor that is overwritten.
+The focal losses compute what mmcv's CUDA kernels do, with hard targets. Their tensors are:
+``input``, logits or, for softmax, probabilities, shape (N, C); ``target``, class indices, int64,
+shape (N,), where C is background for sigmoid and a negative index ignores the sample for softmax;
+``weight``, a factor for each class, shape (C,) or empty; and last the tensor that is overwritten.
 """
 
 import torch
@@ -20,29 +20,29 @@ FLT_MIN = torch.finfo(torch.float32).tiny
 
 
 def widen(tensor: Tensor) -> Tensor:
-    """In float32, unless it is in float64."""
+    """Converts a tensor to float32, unless it is float64."""
     return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
 def with_offset(boxes: Tensor, offset: int) -> Tensor:
-    """Boxes in float32 or float64 whose width is ``x2 - x1``, where it was that plus ``offset``."""
+    """Adds ``offset`` to x2 and y2, so that the width is ``x2 - x1``; float32 or float64."""
     return widen(boxes) + boxes.new_tensor([0, 0, offset, offset])
 
 
 def softnms(
     boxes: Tensor, scores: Tensor, dets: Tensor, iou_threshold: float, **settings: float
 ) -> Tensor:
-    """Soft-NMS: a box that overlaps a better one loses score, and falls below ``min_score``.
+    """Soft-NMS: a box that overlaps a better one loses score; below ``min_score`` it is dropped.
 
     Args:
         boxes: ``xyxy``, shape (N, 4).
         scores: Shape (N,).
-        dets: Its first K rows are overwritten with boxes and scores, shape (N, 5).
-        iou_threshold: From which the methods 0 (naive) and 1 (linear) apply; 2 is gaussian.
+        dets: Shape (N, 5); its first K rows are overwritten with boxes and scores.
+        iou_threshold: Least IoU at which methods 0 (naive) and 1 (linear) act; 2 is gaussian.
         settings: ``method``, ``sigma``, ``min_score`` and ``offset`` of :func:`mmcv.ops.soft_nms`.
 
     Returns:
-        Indices of the boxes that stay, by descending score, int64, shape (K,).
+        Indices of the boxes that are kept, by descending score, int64, shape (K,).
     """
     left = torch.cat([with_offset(boxes, int(settings['offset'])), widen(scores)[:, None]], 1)
     index, kept = torch.arange(len(boxes), device=boxes.device), 0
@@ -67,12 +67,12 @@ def softnms(
 def ms_deform_attn_forward(
     value: Tensor, shapes: Tensor, starts: Tensor, locations: Tensor, weights: Tensor, **_: int
 ) -> Tensor:
-    """Multi-scale deformable attention by mmcv's own torch function, shape (B, queries, heads * C).
+    """Multi-scale deformable attention by mmcv's torch function, shape (B, queries, heads * C).
 
-    mmcv calls that function itself on the CPU, and this op on a GPU. Its tensors are the features
-    of all levels, one after the other, shape (B, cells, heads, C); height and width of each level,
-    shape (levels, 2); where a level starts, which is not needed; (x, y) in [0, 1], shape
-    (B, queries, heads, levels, points, 2); and attention, the same without the last dimension.
+    mmcv itself calls that function on the CPU, and this op on a GPU. ``value`` are the features of
+    all levels, one after the other, shape (B, cells, heads, C); ``shapes`` height and width of each
+    level, shape (levels, 2); ``locations`` (x, y) in [0, 1], shape (B, queries, heads, levels,
+    points, 2); ``weights`` the attention, without the last dimension; ``starts`` is not needed.
     """
     # Not at the top: mmcv.ops is what imports this module.
     from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch as attend
@@ -81,7 +81,7 @@ def ms_deform_attn_forward(
 
 
 def ms_deform_attn_backward(*tensors: Tensor, **_: int) -> None:
-    """Derivatives by ``value, locations, weights``, into the last three tensors."""
+    """Writes the gradients w.r.t. ``value, locations, weights`` to the last three tensors."""
     value, shapes, starts, locations, weights, grad_output, *targets = tensors
     inputs = [tensor.detach().requires_grad_() for tensor in (value, locations, weights)]
     with torch.enable_grad():
@@ -101,7 +101,7 @@ def sigmoid_focal_loss_forward(
 def sigmoid_focal_loss_backward(
     input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float, alpha: float
 ) -> None:
-    """Derivative of :func:`sigmoid_focal_loss_forward` by the logits, shape (N, C)."""
+    """Gradient of :func:`sigmoid_focal_loss_forward` w.r.t. the logits, shape (N, C)."""
     sign, factor, right, wrong = _of_classes(input, target, weight, alpha)
     grad_input.copy_(sign * factor * wrong**gamma * (gamma * right * _log(right) - wrong))
 
@@ -118,7 +118,7 @@ def softmax_focal_loss_forward(
 def softmax_focal_loss_backward(
     input: Tensor, target: Tensor, weight: Tensor, buff: Tensor, grad_input: Tensor, **how: float
 ) -> None:
-    """Derivative by the logits, shape (N, C), and in ``buff`` that by ``log(p[t])``, shape (N,)."""
+    """Gradient w.r.t. the logits, (N, C), and, in ``buff``, w.r.t. ``log(p[t])``, (N,)."""
     probability, gamma = widen(input), how['gamma']
     p = probability.gather(1, target.clamp(min=0)[:, None])[:, 0]
     # A certain prediction (p = 1) has no gradient, whatever the exponent: 0 * inf is avoided.
@@ -131,7 +131,7 @@ def softmax_focal_loss_backward(
 def _of_classes(
     input: Tensor, target: Tensor, weight: Tensor, alpha: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """1 for the sample's class, else -1; the loss's factor; both answers' probabilities; (N, C)."""
+    """Sign (1 for the sample's class, else -1), factor, and p of right and wrong; each (N, C)."""
     is_class, logits = _is_class(target, input), widen(input)
     factor = torch.where(is_class, alpha, 1 - alpha) * _weight_of(target, weight, logits)[:, None]
     sign = torch.where(is_class, 1.0, -1.0).to(logits)
@@ -148,7 +148,7 @@ def _is_class(target: Tensor, scores: Tensor) -> Tensor:
 
 
 def _weight_of(target: Tensor, weight: Tensor, like: Tensor) -> Tensor:
-    """Weight of each sample's class, 1 for background and without weights, shape (N,)."""
+    """Weight of each sample's class, shape (N,); 1 for background, or if no weights are given."""
     if not weight.numel():
         return like.new_ones(len(target))
     return F.pad(weight.to(like), (0, 1), value=1)[target]

@@ -1,1 +1,1 @@
-"""Losses for unbalanced classes, and the heads that stock MMDetection cannot give them to."""
+"""Losses for unbalanced classes, and an SSD head that accepts them, unlike the stock one."""

@@ -1,4 +1,4 @@
-"""SSD's head with a loss of the config's choice."""
+"""SSD head with a configurable classification loss."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ from ..errors import InputError
 class TacoSSDHead(SSDHead):
     """``SSDHead`` whose classification loss is not fixed to cross-entropy.
 
-    As stock, ``train_cfg.neg_pos_ratio`` rows of background per object, those of the highest loss,
-    take part in it. It also predicts: in MMDetection 3.3.0, ``SSDHead`` fails for want of the
-    attribute ``loss_cls``.
+    As in the stock head, ``train_cfg.neg_pos_ratio`` background samples per object, those with the
+    highest loss, are included. This head can also predict: in MMDetection 3.3.0, ``SSDHead`` fails
+    because it lacks the attribute ``loss_cls``.
 
     Args:
-        loss_cls: A loss over softmax that can be computed without reduction.
+        loss_cls: A softmax loss that can be computed without reduction.
         args, kwargs: As for ``SSDHead``.
 
     Raises:
-        ValueError: If the loss is one over sigmoid.
+        InputError: If the loss uses sigmoid.
     """
 
     def __init__(self, *args: Any, loss_cls: dict | None = None, **kwargs: Any) -> None:  # noqa: ANN401
@@ -42,7 +42,7 @@ class TacoSSDHead(SSDHead):
         bbox_weights: Tensor,
         avg_factor: int,
     ) -> tuple[Tensor, Tensor]:
-        """Losses of one image; stock but for the classification loss."""
+        """Losses of one image; only the classification loss differs from the stock head."""
         losses = self.loss_cls(cls_score, labels, label_weights, reduction_override='none')
         objects = losses[(labels >= 0) & (labels < self.num_classes)]
         background = losses[labels == self.num_classes]

@@ -1,4 +1,4 @@
-"""Loss functions, which need no MMDetection; ``weighted_losses`` registers losses around them."""
+"""Loss functions without MMDetection; ``weighted_losses`` wraps and registers them for it."""
 
 from .functional import weighted_cross_entropy, weighted_focal_loss
 

@@ -11,11 +11,11 @@ from ...errors import InputError
 from ...taxonomies import load_taxonomy
 
 SCALES = ('sum', 'mean', 'boxes', None)
-"""What weights are scaled to: sum 1, mean 1 over the classes, mean 1 over the boxes, or nothing."""
+"""How weights are scaled: to sum 1, to mean 1 over the classes or the boxes, or not at all."""
 
 
 class ClassWeights(NamedTuple):
-    """Weights in the order of the labels, finite and >= 0, and the classes, if they were named."""
+    """Weights in label order, finite and >= 0, and the class names, if a taxonomy was given."""
 
     weights: tuple[float, ...]
     classes: tuple[str, ...] | None = None
@@ -30,7 +30,7 @@ def effective_number(counts: Sequence[int], beta: float = 0.999) -> list[float]:
     """``(1 - beta) / (1 - beta**n)``, the inverse of the effective number of boxes.
 
     Eq. 2 of `Class-Balanced Loss <https://arxiv.org/abs/1901.05555>`_. A class without boxes, for
-    which that is infinite, weighs as much as one with a single box: 1. ``beta`` is in [0, 1).
+    which this is infinite, gets the weight of one with a single box: 1. ``beta`` is in [0, 1).
     """
     check_below_one('beta', beta)
     return [(1 - beta) / (1 - beta ** max(count, 1)) for count in counts]
@@ -39,7 +39,7 @@ def effective_number(counts: Sequence[int], beta: float = 0.999) -> list[float]:
 def hard(counts: Sequence[int], frequent: int = 2, frequent_weight: float = 0.5) -> list[float]:
     """1 for every class but the most frequent ones, which get ``frequent_weight``, >= 0.
 
-    Of equally frequent classes, the first counts as more so.
+    Of equally frequent classes, the first counts as the more frequent.
     """
     if frequent not in range(len(counts) + 1):
         raise InputError(f'frequent must be in 0..{len(counts)}, but is {frequent}')
@@ -60,16 +60,16 @@ SCHEMES: dict[str, Callable[..., list[float]]] = {
 def weigh_classes(
     counts: Sequence[int], scheme: str, scale: str | None, **options: float
 ) -> tuple[float, ...]:
-    """Weights of classes by how frequent they are.
+    """Computes class weights from class frequencies.
 
     Args:
         counts: Number of boxes of each class.
         scheme: A key of :data:`SCHEMES`.
         scale: One of :data:`SCALES`. ``'boxes'`` keeps the size of the loss, whatever the scheme.
-        options: Of the scheme's function.
+        options: Arguments of the scheme's function.
 
     Raises:
-        InputError: If there is no such scheme, scale or option, or nothing to scale by.
+        InputError: If there is no such scheme, scale or option, or the weights sum to 0.
 
     >>> weigh_classes([6, 2], 'inverse_density', scale='sum')
     (0.3, 0.7)
@@ -98,7 +98,7 @@ def weigh_classes(
 
 
 def read_class_weights(given: Sequence[float] | Mapping[str, Any]) -> ClassWeights:
-    """Class weights as a config states them.
+    """Reads class weights as given in a config.
 
     Args:
         given: One of
@@ -106,7 +106,7 @@ def read_class_weights(given: Sequence[float] | Mapping[str, Any]) -> ClassWeigh
             - a list, in the order of the labels;
             - ``dict(taxonomy=..., weights={name: weight, ...})``, 1 for a class that is not named;
             - ``dict(taxonomy=..., ann_file=..., scheme=..., scale=..., **options)``, see
-              :func:`weigh_classes`: counted in a prepared file, or in TACO's own.
+              :func:`weigh_classes`; boxes are counted in a prepared file, or in TACO's own.
 
     Raises:
         InputError: If it is something else, a weight is negative or not a number, there is no

@@ -1,4 +1,4 @@
-"""Softmax and sigmoid focal loss as formulas; a ``gamma`` of 0 makes either cross-entropy."""
+"""Formulas of softmax and sigmoid focal loss; with ``gamma=0``, either is cross-entropy."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def softmax_focal_loss(
 
     Args:
         pred: Logits, shape (N, K), float32 or float64.
-        target: Class indices, int64, shape (N,). The loss of a negative one means nothing.
+        target: Class indices, int64, shape (N,). The loss for a negative index is meaningless.
         gamma: Focusing exponent, >= 0.
         alpha: Balance of objects and background, in [0, 1].
         label_smoothing: In [0, 1): this much of the target is spread evenly over the channels.
@@ -52,7 +52,7 @@ def sigmoid_focal_loss(
 
     ``(1 - p_t)**gamma * -log(p_t)`` with ``p_t = t * p + (1 - t) * (1 - p)``, eq. 4 of
     `Focal Loss <https://arxiv.org/abs/1708.02002>`_, times ``alpha`` for t = 1 and ``1 - alpha``
-    for t = 0; for t in between as torchvision and mmcv continue it.
+    for t = 0; soft targets in between are handled as in torchvision and mmcv.
 
     Args:
         pred: Logits, any shape, float32 or float64.
@@ -80,9 +80,9 @@ def _focus(loss: Tensor, wrong: Tensor, gamma: float) -> Tensor:
 class SigmoidFocalSum(torch.autograd.Function):
     """Weighted sum of :func:`sigmoid_focal_loss` for class indices, a scalar.
 
-    Loss and gradient come from one pass over the logits, shape (N, C), in chunks that stay in the
-    cache. Every logit is first taken for background, then the few of the objects' classes are put
-    right. A class index outside of [0, C) is background; each sample has one weight.
+    Loss and gradient come from one pass over the logits, shape (N, C), in chunks that fit in
+    the cache. Every logit is first treated as background, then the few that belong to objects are
+    corrected. A class index outside of [0, C) is background; each sample has one weight.
     """
 
     @staticmethod

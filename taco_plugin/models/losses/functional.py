@@ -14,18 +14,18 @@ from .focal_loss import SigmoidFocalSum, sigmoid_focal_loss, softmax_focal_loss
 class Reducer:
     """Weighs the losses of a batch by the classes of its targets, and reduces them.
 
-    The arguments that are not described are those of :func:`weighted_cross_entropy`.
+    Arguments not described here are those of :func:`weighted_cross_entropy`.
 
     Args:
         class_weights: Shape (C,), >= 0; all 1 if None.
-        background_weight: Of the samples of background, >= 0.
-        reduction: ``none``: shape (N,) for softmax, (N, C) for sigmoid. ``mean``: divided by
-            ``avg_factor``, or by the number of elements of ``none``. ``sum``.
-        avg_factor: As MMDetection's heads give it.
+        background_weight: Weight of background samples, >= 0.
+        reduction: ``none`` gives the shape (N,) for softmax, (N, C) for sigmoid. ``mean`` is the
+            sum divided by ``avg_factor``, or by the number of those elements. Or ``sum``.
+        avg_factor: As MMDetection's heads pass it.
 
     Attributes:
-        weight: By the target's class times the given weight, float32 or float64, shape (N,), or
-            (N, C) if weights of logits were given.
+        weight: Weight of the target's class times the given weight, float32 or float64, shape (N,),
+            or (N, C) if logits were weighted.
 
     Raises:
         InputError: If shapes do not fit, or an argument is out of its range.
@@ -62,7 +62,7 @@ class Reducer:
         class_weights = pred.new_ones(num_classes) if class_weights is None else class_weights
         check_number(class_weights.numel(), num_classes)
         if class_weights.device.type == 'cpu' and bool((class_weights < 0).any()):
-            # On an accelerator it would have to be waited for.
+            # On an accelerator, this would force a synchronization.
             raise InputError(f'class_weights must be >= 0, but are {class_weights.tolist()}')
         class_weights = class_weights.to(_at_least_float32(pred))
         sample_weights = _weigh_samples(target, class_weights, background_weight)
@@ -73,12 +73,12 @@ class Reducer:
         self.avg_factor = avg_factor
 
     def __call__(self, loss: Tensor) -> Tensor:
-        """Weighs losses of shape (N,) or (N, C), by sample or each, and reduces them."""
+        """Weighs losses of shape (N,) or (N, C) and reduces them."""
         loss = loss * (self.weight if self.weight.dim() == loss.dim() else self.weight[:, None])
         return loss if self.reduction == 'none' else self.average(loss.sum(), loss.numel())
 
     def average(self, total: Tensor, count: int) -> Tensor:
-        """Reduces a sum of ``count`` losses as MMDetection does, but the mean of nothing is 0."""
+        """Reduces a sum of ``count`` losses as MMDetection does, except that an empty mean is 0."""
         if self.reduction == 'sum':
             return total
         if self.avg_factor is None:
@@ -126,8 +126,8 @@ def weighted_cross_entropy(
         target: Class indices, int64, shape (N,): C is background, a negative one is ignored. For
             sigmoid also probabilities, shape (N, C): a sample weighs the mean of its classes'
             weights, a row of zeros is background.
-        weight: Of each sample, shape (N,), or of each logit, shape (N, C) or (N * C,).
-        use_sigmoid: Binary cross-entropy of each class, or cross-entropy over all.
+        weight: Weight of each sample, shape (N,), or of each logit, shape (N, C) or (N * C,).
+        use_sigmoid: Use binary cross-entropy of each class instead of softmax over all of them.
         label_smoothing: In [0, 1). Softmax: this much of the target is spread evenly over the
             C + 1 channels; sigmoid: t becomes ``(1 - label_smoothing) * t + label_smoothing / 2``.
         weighing: See :class:`Reducer`.
@@ -160,8 +160,8 @@ def weighted_focal_loss(
 ) -> Tensor:
     """Focal loss in which a sample weighs as much as the class of its target.
 
-    See :mod:`~.focal_loss` for the formulas, of which ``gamma=0`` is cross-entropy; everything else
-    is as for :func:`weighted_cross_entropy`. ``alpha`` is the weight of objects and ``1 - alpha``
+    See :mod:`~.focal_loss` for the formulas; ``gamma=0`` is cross-entropy. All other arguments are
+    as for :func:`weighted_cross_entropy`. ``alpha`` is the weight of objects and ``1 - alpha``
     that of background; it may not be given together with ``class_weights``.
 
     >>> logits = torch.tensor([[0.0, 0.0]])  # p is 1/2: 1/4 of log(2) for each of two classes

@@ -18,18 +18,18 @@ from .class_weights import check_number, read_class_weights
 
 
 class ClassWeightedLoss(nn.Module):
-    """A classification loss for every head of MMDetection.
+    """Base of the classification losses, which work in every head of MMDetection.
 
-    Two-stage heads, and no others, ask for the number of channels by :meth:`get_cls_channels` as
-    they are built: that tells whether predicted scores have a column for background.
+    Only two-stage heads call :meth:`get_cls_channels` when they are built. From that call the loss
+    knows whether predicted scores need a column for background.
 
     Args:
         loss: A function of :mod:`~.functional` with the options of the subclass.
-        use_sigmoid: One sigmoid per class, or softmax over the classes and background. It has no
-            default: anchor heads read it from the config, where they take a missing one for False.
+        use_sigmoid: Use one sigmoid per class instead of softmax over classes and background. It
+            has no default: anchor heads read it from the config, and take a missing one for False.
         class_weights: See :func:`~.class_weights.read_class_weights`; all 1 if None. If their
-            annotation file is not there as the loss is built, only training is refused.
-        background_weight: Of the samples of background (no object), >= 0.
+            annotation file is missing when the loss is built, only training is refused.
+        background_weight: Weight of background samples (no object), >= 0.
         avg_by_weight: Divide by the sum of the weights of all samples, over all processes, instead
             of the head's average factor, as DETR does. For heads whose loss is computed in every
             iteration, with reduction ``mean``.
@@ -58,7 +58,7 @@ class ClassWeightedLoss(nn.Module):
         super().__init__()
         if avg_by_weight and reduction != 'mean':
             raise InputError(f'avg_by_weight needs reduction="mean", not {reduction!r}')
-        loss(  # of an empty batch: it shows whether the arguments fit
+        loss(  # an empty batch, to validate the arguments
             torch.empty(0, 2),
             torch.empty(0, dtype=torch.int64),
             use_sigmoid=use_sigmoid,
@@ -85,7 +85,7 @@ class ClassWeightedLoss(nn.Module):
         self.register_buffer('class_weights', weights, persistent=False)
 
     def check_classes(self, classes: Sequence[str]) -> None:
-        """Compares the class weights with the classes of a data set that is to be trained on.
+        """Checks that the class weights are for the classes of the training data set.
 
         Raises:
             InputError: If they are for other classes, or their annotation file is missing.
@@ -114,7 +114,7 @@ class ClassWeightedLoss(nn.Module):
         avg_factor: float | Tensor | None = None,
         reduction_override: str | None = None,
     ) -> Tensor:
-        """Computes the loss of what MMDetection's heads give; see :mod:`~.functional`."""
+        """Computes the loss with the arguments of MMDetection's heads; see :mod:`~.functional`."""
         self._check_file()
         reduction = reduction_override or self.reduction
         by_weight = self.avg_by_weight and reduction == 'mean'
@@ -135,32 +135,32 @@ class ClassWeightedLoss(nn.Module):
         return self.loss_weight * loss
 
     def get_cls_channels(self, num_classes: int) -> int:
-        """Number of logits of a two-stage head with ``num_classes``."""
+        """Number of logits of a two-stage head for ``num_classes`` classes."""
         if self.class_weights is not None:
             check_number(len(self.class_weights), num_classes)
         self._in_two_stage_head = True
         return num_classes + (not self.use_sigmoid)
 
     def get_activation(self, cls_score: Tensor) -> Tensor:
-        """Scores of logits, shape (N, C), with a last column for background in two-stage heads."""
+        """Turns logits into scores, (N, C); two-stage heads get a last column for background."""
         scores = cls_score.sigmoid() if self.use_sigmoid else cls_score.softmax(-1)
         if self.use_sigmoid and self._in_two_stage_head:
             return torch.cat([scores, (1 - scores.sum(-1, keepdim=True)).clamp(min=0)], -1)
         return scores if self.use_sigmoid or self._in_two_stage_head else scores[:, :-1]
 
     def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Share of right labels in per cent; with sigmoid, background has no score above 0.5."""
+        """Accuracy in per cent; with sigmoid, background means that no score exceeds 0.5."""
         return {'acc': accuracy(F.pad(cls_score, (0, int(self.use_sigmoid))), labels)}
 
     def extra_repr(self) -> str:
-        """What a printed model shows of the loss."""
+        """Settings of the loss that a printed model shows."""
         weights = None if self.class_weights is None else self.class_weights.tolist()
         return f'use_sigmoid={self.use_sigmoid}, class_weights={weights}'
 
 
 @MODELS.register_module()
 class WeightedCrossEntropyLoss(ClassWeightedLoss):
-    """Stands in for ``CrossEntropyLoss``, see :func:`~.functional.weighted_cross_entropy`."""
+    """Replaces ``CrossEntropyLoss``, see :func:`~.functional.weighted_cross_entropy`."""
 
     def __init__(self, *, label_smoothing: float = 0.0, **kwargs: Any) -> None:  # noqa: ANN401
         loss = partial(functional.weighted_cross_entropy, label_smoothing=label_smoothing)
