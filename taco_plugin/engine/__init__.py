@@ -1,4 +1,4 @@
-"""What happens around training and testing."""
+"""Hooks and the log processor for training and testing."""
 
 from .hooks.class_check_hook import ClassCheckHook
 from .hooks.evaluation_report_hook import EvaluationReportHook

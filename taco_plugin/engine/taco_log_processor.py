@@ -1,4 +1,4 @@
-"""Logs an evaluation as tables."""
+"""Logs the results of an evaluation as tables."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple
@@ -17,16 +17,16 @@ _COLUMNS = 100
 
 @LOG_PROCESSORS.register_module()
 class TacoLogProcessor(LogProcessor):
-    """MMEngine's processor, which logs what a TacoMetric has evaluated as tables.
+    """MMEngine's log processor, which also logs the results of a TacoMetric as tables.
 
-    Of its metrics, only ``*_mAP`` stay in MMEngine's line. TensorBoard, WandB, ``scalars.json``
-    and other backends get all of them.
+    MMEngine's own log line shows only the ``*_mAP`` of these metrics. TensorBoard, WandB,
+    ``scalars.json`` and other backends get all of them.
     """
 
     def get_log_after_epoch(
         self, runner: Runner, batch_idx: int, mode: str, with_non_scalar: bool = False
     ) -> tuple[dict, str]:
-        """What goes to the backends, and what is logged."""
+        """Returns the values for the backends, and the text to log."""
         tag, text = super().get_log_after_epoch(runner, batch_idx, mode, with_non_scalar)
         evaluator = runner.val_evaluator if mode == 'val' else runner.test_evaluator
         for metric in evaluator.metrics:
@@ -39,7 +39,7 @@ class TacoLogProcessor(LogProcessor):
 
 
 def format_record(record: Record) -> str:
-    """The main metrics and those of each class as tables of at most 100 columns."""
+    """Formats the main metrics and those of each class as tables, at most 100 columns wide."""
     boxes = record.boxes
     head = f'{record.images:,} images, {boxes.truth:,} boxes, {boxes.detections:,} detections'
     columns: dict[str, Sequence[str]] = {'boxes': [f'{n:,}' for n in boxes.truth_per_class]}

@@ -24,14 +24,14 @@ _GEOMETRY = {'bbox': 'bbox', 'segm': 'segmentation'}
 
 @dataclass(frozen=True, eq=False)
 class CocoScores:
-    """Scores of K classes, in [0, 1], and -1 where a class has no ground truth of the size.
+    """Scores of K classes, in [0, 1], or -1 if a class has no ground truth of that size.
 
     Args:
-        precision: At COCO's 101 points of recall, shape (T, 101, K, A, M).
-        recall: Highest that is reached, shape (T, K, A, M).
-        iou_thresholds: Ascending, T.
-        sizes: ``all``, or keys of :data:`SIZES`, A.
-        max_detections: How many detections of an image and class count, ascending, M.
+        precision: At COCO's 101 recall points, shape (T, 101, K, A, M).
+        recall: Highest recall reached, shape (T, K, A, M).
+        iou_thresholds: T thresholds, ascending.
+        sizes: A sizes, each ``all`` or a key of :data:`SIZES`.
+        max_detections: M limits of the detections per image and class, ascending.
     """
 
     precision: np.ndarray
@@ -42,7 +42,7 @@ class CocoScores:
 
     @property
     def num_classes(self) -> int:
-        """K."""
+        """Number of classes, K."""
         return self.precision.shape[2]
 
     def ap(
@@ -57,12 +57,12 @@ class CocoScores:
 
         Args:
             iou: Thresholds to average over.
-            max_detections: How many detections of an image and class count.
-            size: Which true boxes count.
-            label: Position of the only class that counts; all by default.
+            max_detections: Limit of the detections per image and class.
+            size: Size of the true boxes that count.
+            label: Index of the class; all classes by default.
 
         Returns:
-            Mean over what counts; -1 if none of it has ground truth.
+            Mean over thresholds and classes; -1 if there is no ground truth.
 
         Raises:
             ValueError: If a threshold, ``max_detections`` or ``size`` was not evaluated.
@@ -106,21 +106,21 @@ def score_results(
 
     Args:
         truth: COCO file; every annotation needs ``area`` in square pixels, and ``bbox`` or, for
-            ``segm``, ``segmentation``. Without ``iscrowd`` it is no crowd.
+            ``segm``, ``segmentation``. A missing ``iscrowd`` counts as 0.
         results: COCO results of boxes or, for ``segm``, of masks as RLE.
         iou_type: Whether boxes or masks are compared.
         iou_thresholds: Each in (0, 1].
-        max_detections: Numbers of detections of an image and class that count.
-        area_factors: Image id -> what areas in it are multiplied by to get those at the network's
+        max_detections: Limits of the detections per image and class.
+        area_factors: Image id -> factor that converts areas in the image to those at the network's
             input.
 
     Returns:
-        The scores, and for ``area_factors`` those of small, medium and large boxes at the
-        network's input, for the highest of ``max_detections``; None without.
+        The scores, and the scores of small, medium and large boxes by their size at the network's
+        input, for the highest of ``max_detections``; None if ``area_factors`` is None.
 
     Raises:
-        InputError: If an annotation lacks ``area`` or what is compared, a score is not finite, or
-            one of either is of an image that ``truth`` lacks.
+        InputError: If an annotation lacks ``area``, its box or its mask, a score is not finite, or
+            an annotation or a result refers to an image that ``truth`` lacks.
     """
     geometry = _GEOMETRY[iou_type]
     _check(truth, results, geometry)
@@ -142,7 +142,7 @@ def score_results(
         for annotation in coco.dataset['annotations']:
             annotation['area'] *= area_factors[annotation['image_id']]
     rescaled = COCOeval_faster(evaluator.cocoGt, evaluator.cocoDt, iou_type)
-    # Overlaps do not depend on the scale, and their order not on the size.
+    # IoUs do not depend on the scale, nor their order on the size, so they are reused.
     rescaled.computeIoU = lambda image, category: evaluator.ious[image, category]
     return scores, _evaluate(rescaled, thresholds, limits[-1:], sizes=SIZES)
 
@@ -172,9 +172,9 @@ def _evaluate(
 def _index(
     truth: Coco, rows: Sequence[Mapping[str, Any]], areas: Sequence[float], *, geometry: str
 ) -> COCO:
-    """What ``loadRes`` makes of them, without a polygon for each box.
+    """Indexes results like ``loadRes``, but without making a polygon for each box.
 
-    They are numbered anew, for 0 means "no match" to the library.
+    Ids are renumbered from 1, because 0 means "no match" to the library.
     """
     annotations = [
         {
@@ -193,7 +193,7 @@ def _index(
 
 
 def _check(truth: Coco, results: Sequence[Mapping[str, Any]], geometry: str) -> None:
-    """The library takes what is missing for 0, and leaves out what is of another image."""
+    """Refuses what the library would take for 0 (missing keys) or drop (unknown images)."""
     for number, row in enumerate(truth['annotations']):
         area = row.get('area')
         if not isinstance(area, int | float) or not math.isfinite(area):

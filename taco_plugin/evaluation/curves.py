@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of each class over confidence, and which are taken for which."""
+"""Precision, recall and F1 of each class over confidence, and the confusion matrix."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ..boxes import Boxes
 from .matching import Matches, match_by_iou
 
 RECALLS = np.linspace(0, 1, 101)
-"""Recalls at which COCO reads the precision."""
+"""Recalls at which COCO samples the precision."""
 
 THRESHOLDS = np.linspace(0, 1, 1001)
 """Confidence thresholds of the curves."""
@@ -24,8 +24,8 @@ class MeanCurves:
         precision: At each recall.
         threshold: 101 confidence thresholds.
         f1: At each threshold.
-        best_threshold: Of all of :data:`THRESHOLDS`.
-        best_f1: At that.
+        best_threshold: The one of :data:`THRESHOLDS` with the highest F1.
+        best_f1: F1 at that threshold.
     """
 
     recall: tuple[float, ...]
@@ -38,16 +38,16 @@ class MeanCurves:
 
 @dataclass(frozen=True, eq=False)
 class ScoreCurves:
-    """Metrics of K classes, in [0, 1], if only detections from some confidence on count.
+    """Metrics of K classes, in [0, 1], as functions of the confidence threshold.
 
-    A class without ground truth is NaN throughout and left out of the means, which are NaN if
-    there is no other.
+    A class without ground truth is NaN throughout and is excluded from the means. If no class has
+    ground truth, the means are NaN.
 
     Args:
-        thresholds: Least confidence, shape (T,).
+        thresholds: Confidence thresholds, shape (T,).
         precision: Share of the detections that are right, 1 if there are none, shape (K, T).
         recall: Share of the true boxes that are found, shape (K, T).
-        f1: Their harmonic mean, 0 where nothing is found, shape (K, T).
+        f1: Harmonic mean of both, 0 if nothing is found, shape (K, T).
     """
 
     thresholds: np.ndarray
@@ -57,25 +57,25 @@ class ScoreCurves:
 
     @property
     def mean_precision(self) -> np.ndarray:
-        """Mean of the classes, shape (T,)."""
+        """Mean over the classes, shape (T,)."""
         return _mean_of_classes(self.precision)
 
     @property
     def mean_recall(self) -> np.ndarray:
-        """Mean of the classes, shape (T,)."""
+        """Mean over the classes, shape (T,)."""
         return _mean_of_classes(self.recall)
 
     @property
     def mean_f1(self) -> np.ndarray:
-        """Mean of the classes, shape (T,)."""
+        """Mean over the classes, shape (T,)."""
         return _mean_of_classes(self.f1)
 
 
 def precision_recall(matches: Matches, num_classes: int) -> np.ndarray:
     """Precision of each class at the 101 recalls :data:`RECALLS`, as COCO interpolates it.
 
-    At each recall it is the highest precision among the confidence thresholds that reach it, 0 if
-    none does.
+    At each recall, it is the highest precision among the confidence thresholds with at least that
+    recall, or 0 if there are none.
 
     Returns:
         In [0, 1], NaN for a class without ground truth, shape (K, 101). Its mean over the recalls
@@ -93,9 +93,9 @@ def precision_recall(matches: Matches, num_classes: int) -> np.ndarray:
 def score_curves(
     matches: Matches, num_classes: int, thresholds: np.ndarray = THRESHOLDS
 ) -> ScoreCurves:
-    """Precision, recall and F1 of each class if only detections >= a threshold count.
+    """Precision, recall and F1 of each class over the confidence threshold.
 
-    Precision without detections, 0/0, is 1: scikit-learn's and ultralytics' curves end there too.
+    Without detections, precision is 1, where scikit-learn's and ultralytics' curves also end.
 
     Args:
         matches: Of all classes.
@@ -115,7 +115,7 @@ def score_curves(
 def best_f1(curves: ScoreCurves) -> tuple[float, float]:
     """The confidence threshold with the highest mean F1, and that F1.
 
-    Of several, the first; both are NaN without any ground truth.
+    Of equal thresholds, the first is returned; without ground truth, both are NaN.
     """
     mean = curves.mean_f1
     if np.isnan(mean).all():
@@ -125,9 +125,9 @@ def best_f1(curves: ScoreCurves) -> tuple[float, float]:
 
 
 def mean_curves(curves: ScoreCurves, precision: np.ndarray) -> MeanCurves | None:
-    """Means over the classes, of :func:`score_curves` and :func:`precision_recall`.
+    """Averages :func:`score_curves` and :func:`precision_recall` over the classes.
 
-    None without ground truth.
+    Returns None if there is no ground truth.
     """
     threshold, f1 = best_f1(curves)
     if np.isnan(f1):
@@ -151,16 +151,15 @@ def confusion_matrix(
 ) -> np.ndarray:
     """Counts the true boxes of each class by the class that they were detected as.
 
-    Boxes are matched by :func:`~.matching.match_by_iou`, so that, unlike in COCO's rule, a
-    confident detection has no precedence over one that lies better. Only detections from
-    ``score_threshold`` on count.
+    Boxes are matched by :func:`~.matching.match_by_iou`. Unlike in COCO's rule, IoU has precedence
+    over confidence. Only detections with a score of ``score_threshold`` or more count.
 
-    Crowds are not counted, and neither is a detection without match that overlaps one enough.
+    Crowds are not counted, nor are unmatched detections that overlap one enough.
 
     Returns:
         int64, shape (K + 1, K + 1): the true class by row, the predicted one by column. The last
-        column counts true boxes that were missed, the last row detections of nothing. A row sums
-        to the true boxes of its class, a column to the detections of its class that count.
+        column counts missed true boxes, the last row detections on background. A row sums to the
+        number of true boxes of its class, a column to that of its detections that count.
 
     >>> box = {'image_id': 7, 'category_id': 0, 'bbox': [0, 0, 10, 10]}
     >>> truth = Boxes.from_coco({'annotations': [box]}, {0: 0})
@@ -181,7 +180,7 @@ def confusion_matrix(
 
 
 def normalise(matrix: np.ndarray) -> np.ndarray:
-    """Divides each row by its sum: shares of the true boxes of each class.
+    """Divides each row by its sum, which gives shares of the true boxes of each class.
 
     Returns:
         In [0, 1], NaN in a row that sums to 0, float64, the shape of ``matrix``.
@@ -198,7 +197,7 @@ def normalise(matrix: np.ndarray) -> np.ndarray:
 def class_counts(
     truth: Boxes, detections: Boxes, num_classes: int, *, score_threshold: float = 0.25
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Number of true boxes, without crowds, and of confident detections of each class."""
+    """Counts true boxes, without crowds, and confident detections of each class."""
     confident = detections.label[detections.score >= score_threshold]
     true = np.bincount(truth.label[~truth.crowd], minlength=num_classes)
     return true, np.bincount(confident, minlength=num_classes)
@@ -207,7 +206,7 @@ def class_counts(
 def _classes(
     matches: Matches, num_classes: int
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Label, number of true boxes, scores (descending) and correctness of each class with truth."""
+    """Yields label, true box count, descending scores and correctness per class with truth."""
     totals = np.bincount(matches.truth_label, minlength=num_classes)
     counted = ~matches.ignored
     label, score, correct = (

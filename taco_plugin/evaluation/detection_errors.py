@@ -1,4 +1,4 @@
-"""What is wrong with each detection, and in which images most is wrong."""
+"""Finds the kind of error of each wrong detection, and the images with most errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ ErrorKind = Literal['duplicate', 'classification', 'localization', 'both', 'back
 ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 
 _LEAST_OVERLAP = 0.1
-"""IoU below which two boxes have nothing to do with each other; TIDE's."""
+"""TIDE's background threshold: below this IoU, two boxes are unrelated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,9 @@ class DetectionErrors:
     Args:
         detection: Row of each wrong detection in the detections given, int64, shape (E,).
         kind: Its error, one of :data:`ERROR_KINDS`, str, shape (E,).
-        truth: Row of the true box that the error is about, -1 for background, int64, shape (E,).
-        iou: Its IoU with that box, 0 for background, float64, shape (E,).
-        missed: Rows of the true boxes that no detection is correct for, int64, shape (M,).
+        truth: Row of the true box that is concerned, -1 for background, int64, shape (E,).
+        iou: IoU with that box, 0 for background, float64, shape (E,).
+        missed: Rows of the true boxes without a correct detection, int64, shape (M,).
     """
 
     detection: np.ndarray
@@ -38,10 +38,10 @@ class DetectionErrors:
 
 
 def find_errors(truth: Boxes, detections: Boxes, score_threshold: float = 0.25) -> DetectionErrors:
-    """Finds what is wrong with each wrong detection.
+    """Classifies each wrong detection by its kind of error.
 
-    Detections are right or wrong by COCO's rule, see :func:`match`. A wrong one has the first of
-    these errors that fits, and of several true boxes that fit, the one it overlaps most counts:
+    Detections are right or wrong by COCO's rule, see :func:`match`. A wrong one gets the first of
+    these errors that applies. If several true boxes qualify, the one with the highest IoU counts:
 
     - duplicate: IoU >= 0.5 with a box of its class that another detection matches
     - classification: IoU >= 0.5 with a box of another class, matched or not
@@ -49,13 +49,12 @@ def find_errors(truth: Boxes, detections: Boxes, score_threshold: float = 0.25) 
     - both: 0.1 <= IoU < 0.5 with a box of another class
     - background: no IoU >= 0.1 with any box
 
-    These are the errors of `TIDE <https://arxiv.org/abs/2008.08115>`_, which however calls a box
-    missed only if no classification or localization error is about it, and whose code tests for
-    localization first: 'bottle' right on a can would be a localization error if one touches the
-    can.
+    These are the errors of `TIDE <https://arxiv.org/abs/2008.08115>`_, with two differences. TIDE
+    calls a box missed only if no classification or localization error concerns it. And its code
+    checks localization first: a 'bottle' exactly on a can that touches a bottle would be one.
 
-    Crowds are never missed, and detections that match one are neither right nor wrong. Equals go
-    by the order in which boxes are given. Detections of less than ``score_threshold`` do not count.
+    Crowds are never missed, and detections that match one are neither right nor wrong. Ties are
+    resolved by the order of the boxes. Detections below ``score_threshold`` do not count.
 
     >>> box = {'image_id': 7, 'category_id': 0, 'bbox': [0, 0, 10, 10]}
     >>> truth = Boxes.from_coco({'annotations': [box]}, {0: 0})
@@ -79,7 +78,7 @@ def find_errors(truth: Boxes, detections: Boxes, score_threshold: float = 0.25) 
 
 
 def _explain(truth: Boxes, wrong: Boxes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Place in ERROR_KINDS, row of the true box, and IoU of each wrong detection."""
+    """Index into ERROR_KINDS, row of the true box, and IoU of each wrong detection."""
     rows, true_rows, iou = overlapping_pairs(truth, wrong, _LEAST_OVERLAP, same_class=False)
     kinds = 2 * (iou < 0.5) + (wrong.label[rows] != truth.label[true_rows])
     order = np.lexsort((true_rows, -iou, kinds, rows))
@@ -95,7 +94,7 @@ def _explain(truth: Boxes, wrong: Boxes) -> tuple[np.ndarray, np.ndarray, np.nda
 
 @dataclass(frozen=True, eq=False)
 class Verdicts:
-    """What is right and wrong when boxes are matched by :func:`~.matching.match_by_iou`.
+    """Right, wrong and missed boxes when matched by :func:`~.matching.match_by_iou`.
 
     A true box that was detected as another class is not missed, but its detection is wrong.
     A detection that only matches a crowd is neither right nor wrong, and crowds are never missed.
@@ -112,7 +111,7 @@ class Verdicts:
 
 
 def judge_boxes(truth: Boxes, detections: Boxes) -> Verdicts:
-    """Judges all boxes; counted by class, this is :func:`~.curves.confusion_matrix`."""
+    """Judges all boxes, by the same matching as :func:`~.curves.confusion_matrix`."""
     partner, missed = match_by_iou(truth, detections)
     crowd = np.append(truth.crowd, False)[partner]  # -1 takes the last
     right = (np.append(truth.label, -1)[partner] == detections.label) & ~crowd
@@ -122,16 +121,16 @@ def judge_boxes(truth: Boxes, detections: Boxes) -> Verdicts:
 def choose_images(
     truth: Boxes, runs: Sequence[Boxes], thresholds: Sequence[float], *, count: int
 ) -> list[int]:
-    """Images on which runs differ most in their number of errors, missed and wrong boxes together.
+    """Chooses images on which runs differ most in their number of errors (missed or wrong boxes).
 
-    Among equals, those with more errors of all runs together come first, then lower ids: of a
-    single run, the images with most errors. Images without any box that counts are not chosen.
+    Ties go to the images with most errors in all runs together, then to lower ids. For a single
+    run, these are the images with most errors. Images without any box that counts are not chosen.
 
     Args:
         truth: Ground truth of all images.
         runs: Detections of each of one or more runs.
-        thresholds: Least confidence of a detection of each run that counts.
-        count: How many images are chosen at most.
+        thresholds: Confidence threshold of each run.
+        count: Maximum number of images.
 
     Returns:
         Image ids, at most ``count``.

@@ -1,4 +1,4 @@
-"""What a detector returned: as boxes, as COCO results, and as a file for whoever draws them."""
+"""Converts predictions to boxes and to COCO results, and stores boxes in a file."""
 
 import itertools
 import os
@@ -17,21 +17,21 @@ from ..errors import InputError
 from ..files import write_file
 
 Prediction = Mapping[str, Any]
-"""Of one image, as ``CocoMetric`` keeps it: ``img_id``, ``bboxes`` (xyxy, absolute pixels, shape
+"""Detections of one image in ``CocoMetric``: ``img_id``, ``bboxes`` (xyxy, absolute pixels, shape
 (N, 4)), ``labels`` and ``scores`` (shape (N,)), and where there are ``masks`` (RLEs),
 ``mask_scores`` and ``scale_factor`` (of width and height)."""
 
 _COLUMNS = ('bboxes', 'labels', 'scores', 'mask_scores')
 
 _LARGEST = 1 << 30
-"""Bytes that a file may unpack to."""
+"""Maximum size of an unpacked file in bytes."""
 
 
 def drop_not_finite(predictions: Sequence[Prediction]) -> tuple[list[Prediction], int]:
-    """Leaves out what a training that goes astray yields: boxes and scores that are not finite.
+    """Removes detections with a box or score that is not finite, as diverged training yields.
 
     Returns:
-        The predictions, and how many detections were left out.
+        The predictions, and the number of detections that were removed.
     """
     kept: list[Prediction] = []
     dropped = 0
@@ -47,9 +47,9 @@ def drop_not_finite(predictions: Sequence[Prediction]) -> tuple[list[Prediction]
 
 
 def map_to_original(prediction: Prediction, image: Mapping[str, Any]) -> Prediction:
-    """Maps the detections in a scaled photograph to the original that it was made of.
+    """Maps the detections in a scaled photograph to pixels of the original.
 
-    ``scale_factor`` becomes that of the original, too.
+    ``scale_factor`` is also converted to that of the original.
 
     Args:
         prediction: In pixels of the scaled photograph.
@@ -73,7 +73,7 @@ def map_to_original(prediction: Prediction, image: Mapping[str, Any]) -> Predict
 
 
 def collect_boxes(predictions: Sequence[Prediction]) -> Boxes:
-    """The boxes of all images; one that ends before it begins, and overlaps nothing, is emptied."""
+    """Collects the boxes of all images; a box with x2 < x1 or y2 < y1 is made empty."""
 
     def join(key: str, empty: np.ndarray) -> np.ndarray:
         return np.concatenate([empty, *(row[key] for row in predictions if len(row['labels']))])
@@ -125,9 +125,9 @@ def mask_results(
 
 
 def input_area_factors(truth: Coco, predictions: Sequence[Prediction]) -> dict[int, float] | None:
-    """Image id -> what the areas in it are multiplied by when it is resized for the network.
+    """Image id -> factor by which areas change when the image is resized for the network.
 
-    None unless that is known for each image of ``truth``, a COCO file.
+    None unless it is known for every image of ``truth``, a COCO file.
     """
     factors = {
         row['img_id']: row['scale_factor'][0] * row['scale_factor'][1]
@@ -141,16 +141,15 @@ def input_area_factors(truth: Coco, predictions: Sequence[Prediction]) -> dict[i
 class EvaluatedBoxes:
     """Ground truth and detections of some images, in pixels of the original photographs.
 
-    Whoever draws them on a photograph that was scaled multiplies them by its width / the original
-    width.
+    To draw them on a scaled photograph, multiply them by its width divided by the original width.
 
     Args:
-        folder: Of the photographs.
-        images: Id of each image -> name of its file in the folder.
-        sizes: Id of each image -> width and height of the original photograph, pixels.
+        folder: Folder of the photographs.
+        images: Image id -> name of its file in the folder.
+        sizes: Image id -> width and height of the original photograph, pixels.
 
     Raises:
-        InputError: If an image has no size, or a box is of another image.
+        InputError: If an image has no size, or a box refers to an unknown image.
     """
 
     folder: str
@@ -161,7 +160,7 @@ class EvaluatedBoxes:
 
     @property
     def paths(self) -> dict[int, str]:
-        """Id of each image -> path of its photograph."""
+        """Image id -> path of its photograph."""
         return {image: os.path.join(self.folder, name) for image, name in self.images.items()}
 
     def __post_init__(self) -> None:

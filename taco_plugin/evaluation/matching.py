@@ -1,4 +1,4 @@
-"""Which detection matches which true box, by COCO's rule."""
+"""Matches detections to true boxes, by COCO's rule or by IoU alone."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,15 @@ from ..errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """Detections by class, in each from the most to the least confident, and what they matched.
+    """Detections sorted by class, then by descending confidence, and what they matched.
 
     Args:
-        detection: Row of each detection in the detections given, int64, shape (D,).
+        detection: Row of each detection in the input, int64, shape (D,).
         truth: Row of the true box or crowd that it matches, -1 for none, int64, shape (D,).
         label: Its class, ascending, int64, shape (D,).
-        score: Its confidence, within a class descending, float64, shape (D,).
+        score: Its confidence, descending within a class, float64, shape (D,).
         ignored: Whether it matches a crowd, and thus is neither right nor wrong, bool, shape (D,).
-        truth_label: Class of each true box that is no crowd, int64, shape (G,).
+        truth_label: Class of each true box that is not a crowd, int64, shape (G,).
     """
 
     detection: np.ndarray
@@ -39,19 +39,19 @@ def match(
 ) -> Matches:
     """Matches detections to ground truth as COCO's evaluation does.
 
-    In each image and class, one detection after the other, from the most confident to the least,
-    takes the free true box that it overlaps most, by ``iou_threshold`` or more. One that gets none
-    is wrong, unless it overlaps a crowd so much: a crowd matches any number of detections, which
-    are ignored, and is not itself to be detected. Equals go by the order in which they are given:
-    detections of one confidence in one image the first first, of true boxes that are overlapped
-    equally the last first.
+    In each image and class, detections are matched greedily, from the most to the least confident.
+    Each takes the unmatched true box with the highest IoU, which must be at least
+    ``iou_threshold``. One without match is wrong, unless it overlaps a crowd that much. A crowd
+    matches any number of detections, which are ignored, and need not be detected itself. Of
+    detections with equal confidence in an image, the first goes first; of true boxes with equal
+    IoU, the last is taken.
 
     Args:
         truth: Ground truth.
         detections: Detections; in an image without ground truth they are wrong.
         iou_threshold: In (0, 1].
-        max_per_image: How many detections of each image and class count, the most confident ones;
-            the others are not in the result.
+        max_per_image: Limit of the detections per image and class; those with lower confidence are
+            not in the result.
 
     Raises:
         InputError: If ``iou_threshold`` is out of range.
@@ -79,11 +79,11 @@ def match(
 
 
 def match_by_iou(truth: Boxes, detections: Boxes) -> tuple[np.ndarray, np.ndarray]:
-    """Matches one-to-one whatever the classes, from the pair that overlaps most to the least.
+    """Matches boxes one-to-one regardless of class, in descending order of IoU.
 
-    Pairs of IoU >= 0.5 are matched. Of those that overlap equally, one of a single class comes
-    first, then the more confident detection, then the order given. Crowds come last, and match any
-    number of detections.
+    Pairs with IoU >= 0.5 are matched. Of pairs with equal IoU, those of one class come first, then
+    those with the more confident detection, then those given first. Crowds come last, and match
+    any number of detections.
 
     Returns:
         Row of the true box or crowd of each detection, -1 for none, int64, shape (D,); and which
@@ -104,9 +104,9 @@ def match_by_iou(truth: Boxes, detections: Boxes) -> tuple[np.ndarray, np.ndarra
 def overlapping_pairs(
     truth: Boxes, detections: Boxes, iou_threshold: float, *, same_class: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs of a detection and a true box of its image that overlap enough.
+    """Finds all pairs of a detection and a true box of its image with sufficient IoU.
 
-    For a crowd, IoU is what :func:`box_iou` says.
+    For a crowd, the IoU is computed as in :func:`box_iou`.
 
     Returns:
         Row of the detection, row of the true box, and their IoU, each of shape (P,); the rows of
@@ -143,7 +143,7 @@ def _rows_of_images(boxes: Boxes) -> dict[int, np.ndarray]:
 
 
 def _assign(rows: np.ndarray, true_rows: np.ndarray, crowd: np.ndarray) -> np.ndarray:
-    """Positions of the pairs whose two boxes are free when their turn comes; crowds always are."""
+    """Indices of the pairs whose boxes are both unmatched in their turn; crowds always are."""
     used: set[int] = set()
     used_truth: set[int] = set()
     taken = []
@@ -158,7 +158,7 @@ def _assign(rows: np.ndarray, true_rows: np.ndarray, crowd: np.ndarray) -> np.nd
 
 
 def _rank_in_image(detections: Boxes) -> np.ndarray:
-    """How many detections of the same image and class come before each."""
+    """Number of earlier detections of the same image and class, for each detection."""
     order = np.lexsort((detections.label, detections.image))
     image, label = detections.image[order], detections.label[order]
     begins = np.append(True, (np.diff(image) != 0) | (np.diff(label) != 0))[: len(detections)]

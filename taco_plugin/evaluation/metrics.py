@@ -1,4 +1,4 @@
-"""The metrics that are reported, read from COCO's precision and recall."""
+"""The metrics that are reported, computed from COCO's precision and recall."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,22 +8,22 @@ from ..errors import InputError
 from .coco_scores import COCO_IOU, CocoScores
 
 STUDY_MAX_DETECTIONS = (1, 10, 100)
-"""Detections of an image and class that the study's ``mar_*`` count; the last for all else."""
+"""Limits of detections per image and class for the study's ``mar_*``; all else uses the last."""
 
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """What the metrics average over and count.
+    """IoU thresholds and limits of detections that the metrics use.
 
     Args:
         iou: IoU thresholds of COCO's metrics, in (0, 1].
         study_iou: IoU thresholds of the study's metrics, in (0, 1].
-        max_detections: Three numbers of detections of an image and class that COCO's metrics
-            count, with 100 among them. As in ``CocoMetric``, ``mAP`` counts 100, the others but
-            for ``AR@*`` the last.
+        max_detections: Three limits of the detections per image and class for COCO's metrics, one
+            of them 100. As in ``CocoMetric``, ``mAP`` uses 100, ``AR@*`` its own limit, and all
+            others the last.
 
     Raises:
-        InputError: If one is not as described.
+        InputError: If a setting is not as described.
     """
 
     iou: tuple[float, ...] = COCO_IOU
@@ -46,7 +46,7 @@ class ScoreSettings:
 
     @property
     def evaluated(self) -> dict[str, set]:
-        """What has to be evaluated, as arguments of :func:`~.coco_scores.score_results`."""
+        """Arguments for :func:`~.coco_scores.score_results` that cover all of the metrics."""
         limits = {*self.max_detections, *STUDY_MAX_DETECTIONS}
         return {'iou_thresholds': {*self.iou, *self.study_iou}, 'max_detections': limits}
 
@@ -62,10 +62,10 @@ class ScoreSettings:
 
 @dataclass(frozen=True)
 class StudyMetrics:
-    """What torchmetrics' ``MeanAveragePrecision`` yields for ``study_iou``, by its names.
+    """Metrics of torchmetrics' ``MeanAveragePrecision`` for ``study_iou``, under its names.
 
-    Each is in [0, 1]; -1 where nothing has ground truth, or 0.5 or 0.75 is not in ``study_iou``.
-    Unlike torchmetrics', the lists have all K classes, whether or not they occur.
+    Each is in [0, 1], or -1 if there is no ground truth or ``study_iou`` lacks 0.5 or 0.75. Unlike
+    in torchmetrics, the lists have all K classes, whether or not they occur.
     """
 
     map: float
@@ -91,7 +91,7 @@ class ClassMetrics:
     Args:
         AP: As in ``CocoMetric``.
         AP50: As in ``CocoMetric``; -1 if 0.5 is not in ``iou``.
-        AR100: Of 100 detections of an image.
+        AR100: With at most 100 detections per image.
     """
 
     AP: tuple[float, ...]
@@ -113,9 +113,9 @@ class Metrics:
     """The metrics of boxes or of masks.
 
     Args:
-        coco: The 12 of ``CocoMetric``, ``mAP`` and so on, in [0, 1]; -1 where nothing has ground
-            truth, or 0.5 or 0.75 is not in ``iou``.
-        per_size_at_input: By size at the network's input; None where that is not known.
+        coco: The 12 metrics of ``CocoMetric``, ``mAP`` and so on, in [0, 1]; -1 if there is no
+            ground truth, or ``iou`` lacks 0.5 or 0.75.
+        per_size_at_input: AP by size at the network's input; None if that size is not known.
     """
 
     coco: Mapping[str, float]
@@ -127,7 +127,7 @@ class Metrics:
 def make_metrics(
     scores: CocoScores, at_input: CocoScores | None, settings: ScoreSettings
 ) -> Metrics:
-    """Reads the metrics from what :func:`~.coco_scores.score_results` returned."""
+    """Computes the metrics from the results of :func:`~.coco_scores.score_results`."""
     iou, last = settings.iou, settings.max_detections[-1]
     half, labels = _only(0.5, iou), range(scores.num_classes)
     coco = [
@@ -166,5 +166,5 @@ def _make_study(scores: CocoScores, iou: Sequence[float]) -> StudyMetrics:
 
 
 def _only(threshold: float, iou: Sequence[float]) -> list[float]:
-    """The threshold if metrics are averaged over it, else none, of which the mean is -1."""
+    """The threshold, if it is in ``iou``; else an empty list, over which the mean is -1."""
     return [threshold] if threshold in iou else []

@@ -1,4 +1,4 @@
-"""One evaluation as a JSON file, which plots and reports read."""
+"""Stores one evaluation as a JSON file, from which plots and reports are made."""
 
 import hashlib
 import json
@@ -24,13 +24,13 @@ SCHEMA_VERSION: Literal[3] = 3
 
 @dataclass(frozen=True)
 class EvaluatedRun:
-    """What was evaluated, by a :class:`~taco_plugin.engine.EvaluationReportHook`.
+    """The run that was evaluated, as :class:`~taco_plugin.engine.EvaluationReportHook` sees it.
 
     Args:
         name: ``test``, or ``val_`` and the epoch or iteration.
-        epoch: None of a test, and of a training by iterations.
-        iteration: How many the model was trained for, as far as is known.
-        checkpoint: Path of the weights, None of a validation.
+        epoch: None for a test, and for iteration-based training.
+        iteration: Number of iterations that the model was trained for, if known.
+        checkpoint: Path of the weights; None for a validation.
         time: ISO 8601.
     """
 
@@ -43,7 +43,7 @@ class EvaluatedRun:
 
 @dataclass(frozen=True)
 class SizeCounts:
-    """Numbers of boxes of COCO's sizes."""
+    """Number of boxes of each of COCO's sizes."""
 
     small: int
     medium: int
@@ -52,7 +52,7 @@ class SizeCounts:
 
 @dataclass(frozen=True)
 class TruthSizes:
-    """True boxes by their size in the photographs as taken, and, if known, at the input."""
+    """Number of true boxes by size in the original photographs and, if known, at the input."""
 
     native: SizeCounts
     input: SizeCounts | None
@@ -60,7 +60,7 @@ class TruthSizes:
 
 @dataclass(frozen=True)
 class BoxCounts:
-    """Numbers of true boxes without crowds, of crowds, and of detections of any confidence."""
+    """Number of true boxes without crowds, of crowds, and of detections of any confidence."""
 
     truth: int
     crowds: int
@@ -72,21 +72,21 @@ class BoxCounts:
 
 @dataclass(frozen=True)
 class Record:
-    """Everything that is known of an evaluation; JSON can hold it.
+    """All results of an evaluation, in types that can be written as JSON.
 
     Args:
-        run: None until whoever writes the record says what was evaluated.
+        run: What was evaluated; None until the hook that writes the record fills it in.
         classes: Names of K classes, in the order of the labels.
         taxonomy: Its name or the path of its CSV.
         ann_file: Path of the ground truth.
-        ground_truth: What :func:`identify` returns: evaluations that share it, and the classes,
-            were scored against the same boxes.
-        settings: What the metrics average over.
-        metrics: ``bbox`` and ``segm``, as far as they were scored.
-        curves: None until they are known, and without ground truth.
+        ground_truth: Hash from :func:`identify`. Evaluations with the same hash and classes were
+            scored against the same boxes.
+        settings: IoU thresholds and limits of the metrics.
+        metrics: Metrics of ``bbox`` and ``segm``, if they were scored.
+        curves: None until they are computed, and if there is no ground truth.
 
     Raises:
-        InputError: If numbers of classes, or names of metrics, differ within the record.
+        InputError: If the number of classes or the names of metrics are inconsistent.
     """
 
     schema_version: Literal[3]
@@ -103,7 +103,7 @@ class Record:
 
     @property
     def main_metrics(self) -> Metrics:
-        """The metrics of boxes, or of masks where only they were scored."""
+        """The metrics of boxes, or of masks if only masks were scored."""
         return self.metrics.get('bbox') or self.metrics['segm']
 
     def __post_init__(self) -> None:
@@ -132,14 +132,14 @@ def make_record(
     area_factors: Mapping[int, float] | None,
     metrics: Mapping[IouType, Metrics],
 ) -> Record:
-    """Puts together what an evaluation yields.
+    """Makes the record of an evaluation.
 
     Args:
-        meta: Of the data set: ``classes`` and, where there are, ``taxonomy`` and ``ann_file``.
+        meta: Of the data set: ``classes`` and, if present, ``taxonomy`` and ``ann_file``.
         truth: COCO file.
-        boxes: Its ground truth, and the detections.
-        settings: What the metrics average over.
-        area_factors: Image id -> factor of areas at the network's input.
+        boxes: The ground truth in ``truth``, and the detections.
+        settings: IoU thresholds and limits of the metrics.
+        area_factors: Image id -> factor that converts areas to those at the network's input.
         metrics: As in the record.
     """
     true, detections = boxes
@@ -170,7 +170,7 @@ def make_record(
 def identify(truth: Coco, boxes: Boxes) -> str:
     """SHA-256, in hexadecimal, of the images' file names and sizes and of their true boxes.
 
-    It depends neither on ids nor on any order, so that files which say the same have it in common.
+    It does not depend on ids or on any order, so that files with the same content share it.
     """
     of_image: dict[int, list[list[float]]] = defaultdict(list)
     rows = np.column_stack([boxes.label, boxes.crowd, boxes.xyxy.round(2)])
@@ -191,7 +191,7 @@ def _count_sizes(truth: Coco, area_factors: Mapping[int, float] | None = None) -
 
 
 def write_record(record: Record, path: str | Path) -> None:
-    """Writes a record completely or not at all.
+    """Writes a record atomically: completely or not at all.
 
     Raises:
         InputError: If the file cannot be written.
@@ -201,11 +201,11 @@ def write_record(record: Record, path: str | Path) -> None:
 
 
 def read_record(path: str | Path) -> Record:
-    """Reads what :func:`write_record` wrote.
+    """Reads a record that :func:`write_record` wrote.
 
     Raises:
-        InputError: If the file cannot be read, is of another schema, or :func:`parse_record`
-            refuses it; names the file.
+        InputError: If the file cannot be read, has another schema version, or
+            :func:`parse_record` refuses it; the message names the file.
     """
     content = read_json(path)
     version = content.get('schema_version') if isinstance(content, dict) else None
@@ -223,7 +223,7 @@ def read_record(path: str | Path) -> Record:
 
 
 def parse_record(content: object) -> Record:
-    """The record that JSON holds, checked against its type hints.
+    """Makes a record from parsed JSON, checked against the type hints.
 
     Raises:
         InputError: If a field is missing, unknown or of another type, or a number is not finite.

@@ -43,41 +43,40 @@ _USUAL_ITEMS = ['mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l']
 
 @METRICS.register_module()
 class TacoMetric(CocoMetric):
-    """COCO's metrics under their stock names, the study's, and those of each class.
+    """COCO's metrics under their stock names, the study's metrics, and those of each class.
 
-    Unlike ``CocoMetric``, it needs no annotation file of its own: it scores against the one that
-    the evaluated data set has read, cleaned and mapped in the same way, so that overriding a data
-    loader reaches it. It scores and names each class rightly whatever the order of the file's
-    categories. Where ``prepare_taco.py --max-side`` has scaled the photographs, it maps detections
-    back: scores and sizes are those in the originals. Metrics are not rounded, and are -1 for what
-    has no ground truth:
+    Unlike ``CocoMetric``, it needs no annotation file of its own. It scores against the file of the
+    evaluated data set, cleaned and mapped in the same way, so that overriding the data loader is
+    enough. It works with any order of categories in that file. If ``prepare_taco.py --max-side``
+    has scaled the photographs, it maps detections back, so that scores and sizes are those in the
+    originals. Metrics are not rounded, and are -1 if there is no ground truth:
 
     - ``bbox_mAP``, ``bbox_mAP_50`` and so on: ``CocoMetric``'s.
-    - ``bbox_mAP_s_input``, ``_m_input``, ``_l_input``: small, medium and large boxes by their size
-      after the image was resized for the network.
-    - ``bbox_study_map``, ``bbox_study_map_50`` and so on: what torchmetrics'
-      ``MeanAveragePrecision`` yields for ``iou_thresholds``.
+    - ``bbox_mAP_s_input``, ``_m_input``, ``_l_input``: AP of small, medium and large boxes, by
+      their size after the image was resized for the network.
+    - ``bbox_study_map``, ``bbox_study_map_50`` and so on: the metrics of torchmetrics'
+      ``MeanAveragePrecision`` for ``iou_thresholds``.
     - ``bbox_<class>_AP``, ``bbox_<class>_AP50`` and ``bbox_<class>_AR100``.
 
-    With ``metric='segm'``, those of masks begin with ``segm_``.
+    With ``metric='segm'``, the metrics of masks begin with ``segm_``.
 
-    After an evaluation, the main process has it in ``evaluation``, which is None before, the boxes
-    in ``truth`` and ``detections``, width and height of the original photographs in
-    ``image_sizes``, and the names of all that it returns in ``names``.
+    After an evaluation, these attributes are set in the main process: ``evaluation`` (the record;
+    None before), ``truth`` and ``detections`` (the boxes), ``image_sizes`` (width and height of the
+    original photographs), and ``names`` (the names of all metrics that were returned).
 
     Args:
         ann_file: Annotation file; by default the data set's, or the ground truth of the samples
             if it has none.
         metric: ``bbox``, ``segm``, or a list of them.
         classwise: Whether the metrics of each class are returned.
-        iou_thresholds: Those that the study's ``map`` averages over, in (0, 1].
-        size_at_input: Whether boxes are counted by their size at the network's input, too.
-        kwargs: As for ``CocoMetric``; ``proposal_nums`` must have 100 among them.
+        iou_thresholds: Thresholds that the study's ``map`` averages over, in (0, 1].
+        size_at_input: Whether to also score boxes by their size at the network's input.
+        kwargs: As for ``CocoMetric``; ``proposal_nums`` must include 100.
 
     Raises:
         InputError: If an argument is not as described or would have no effect. When the first
             image is scored: if the categories of the file are not the classes of the data set.
-            When all are: if a prediction is of an image or a class that the file lacks.
+            At the end: if a prediction refers to an image or a class that the file lacks.
     """
 
     metric_items: list[str]
@@ -111,7 +110,7 @@ class TacoMetric(CocoMetric):
         self._scaled_images: dict[int, dict] = {}
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keeps the predictions of a batch, and by how much its images were resized."""
+        """Stores the predictions of a batch, and the scale factors of its images."""
         self._read_ground_truth()
         count = len(self.results)
         super().process(data_batch, data_samples)
@@ -123,8 +122,8 @@ class TacoMetric(CocoMetric):
                 prediction.update(map_to_original(prediction, image))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Metrics of all images, each in [0, 1], or -1 without boxes."""
-        self._read_ground_truth()  # if this process was given no image
+        """Computes the metrics over all images, each in [0, 1], or -1 without true boxes."""
+        self._read_ground_truth()  # in case this process was given no image
         truth = self._coco_api.dataset if self._coco_api else self._convert_ground_truth(results)
         predictions, dropped = drop_not_finite([prediction for _, prediction in results])
         if dropped:
@@ -184,7 +183,7 @@ class TacoMetric(CocoMetric):
         return flat
 
     def _read_ground_truth(self) -> None:
-        """The data set's annotations, category ids 1..K in the order of its classes."""
+        """Reads the data set's annotations, with category ids 1..K in the order of its classes."""
         meta = self.dataset_meta or {}
         path = self.ann_file or meta.get('ann_file')
         if path is None or self._coco_api is not None:
@@ -200,13 +199,13 @@ class TacoMetric(CocoMetric):
         self._coco_api = index_coco(coco, COCO)
 
     def _convert_ground_truth(self, results: list) -> Coco:
-        """The annotations of the samples; ids of the categories are the labels."""
+        """Makes a COCO file from the samples' ground truth; category ids are the labels."""
         with tempfile.TemporaryDirectory() as folder:
             path = self.gt_to_coco_json([truth for truth, _ in results], f'{folder}/samples')
             return {'annotations': [], **json.loads(Path(path).read_bytes())}
 
     def _write_results(self, truth: Coco, predictions: list[Prediction]) -> None:
-        """Files of COCO results."""
+        """Writes the predictions as files of COCO results."""
         self.cat_ids = [category['id'] for category in truth['categories']]
         nothing: Prediction = {'labels': [], 'bboxes': [], 'scores': []}
         self.results2json(predictions or [nothing], self.outfile_prefix)

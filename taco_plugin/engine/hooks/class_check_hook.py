@@ -22,11 +22,10 @@ class ClassCheckHook(Hook):
     heads only when an epoch begins, not when testing, and no checkpoints.
 
     Raises:
-        InputError: Before the first iteration, if the data sets have different classes, a head
-            another number of them, class weights are for others, or a DETR's objects are matched
-            by another activation than is trained; when a checkpoint is resumed
-            from or tested, if it was trained on other classes. A checkpoint to fine-tune from may
-            have any.
+        InputError: Before the first iteration, if the data sets have different classes, a head has
+            another number of classes, class weights are for other classes, or the matching cost and
+            the loss of a DETR use different activations. When a checkpoint is resumed or tested, if
+            it was trained on other classes; one to fine-tune from may have any.
     """
 
     def before_run(self, runner: Runner) -> None:
@@ -55,7 +54,7 @@ class ClassCheckHook(Hook):
             _check_matching_costs(_model(runner))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Compares a checkpoint that is to be used as it is."""
+        """Compares the classes of a checkpoint that is resumed or tested."""
         loops = list(_built_loops(runner))
         if not loops or (not runner._resume and loops[0] is runner._train_loop):
             return
@@ -91,14 +90,14 @@ def _heads(runner: Runner) -> list[tuple[str, int]]:
 
 
 def _check_class_weights(model: nn.Module, classes: Sequence[str]) -> None:
-    """Asks every loss with class weights, but an RPN's, which knows objects only."""
+    """Checks every loss with class weights, except in RPNs, which have one class."""
     for name, module in model.named_modules():
         if hasattr(module, 'check_classes') and 'rpn_head' not in name:
             module.check_classes(classes)
 
 
 def _check_matching_costs(model: nn.Module) -> None:
-    """Refuses a loss over sigmoid beside a matching cost over softmax, and the other way round."""
+    """Refuses a sigmoid loss with a softmax matching cost, and vice versa."""
     for name, module in model.named_modules():
         costs = getattr(getattr(module, 'assigner', None), 'match_costs', [])
         use_sigmoid = getattr(getattr(module, 'loss_cls', None), 'use_sigmoid', None)
@@ -111,7 +110,7 @@ def _check_matching_costs(model: nn.Module) -> None:
 
 
 def _check_shapes(runner: Runner, weights: dict) -> None:
-    """Refuses weights that MMEngine would leave out with no more than a warning."""
+    """Refuses weights of the wrong shape, which MMEngine would skip with only a warning."""
     for name, value in _model(runner).state_dict().items():
         given = weights.get(name, weights.get(f'module.{name}'))
         if given is not None and given.shape != value.shape:

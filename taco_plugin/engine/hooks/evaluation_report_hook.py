@@ -1,4 +1,4 @@
-"""Writes what every evaluation yields, as JSON and as pictures."""
+"""Writes the results of every evaluation, as JSON and as plots."""
 
 import os
 import re
@@ -37,36 +37,36 @@ from ...visualization.mosaics import mosaic_of_errors, mosaic_of_predictions
 from .run_summary_hook import inner_datasets
 
 _USUAL_THRESHOLD = 0.25
-"""Confidence from which boxes are drawn, where there is nothing to find."""
+"""Least confidence of a box that is drawn, if there is no ground truth."""
 
 
 @HOOKS.register_module()
 class EvaluationReportHook(Hook):
-    """Reports what each TacoMetric of the run has evaluated.
+    """Reports the results of each TacoMetric of the run.
 
-    Into the folder of the run, ``<work_dir>/<time>``, it writes ``evaluations/val_<epoch>.json``
-    or ``evaluations/test.json`` (see :mod:`taco_plugin.evaluation.record`), and to
-    ``figures/val``, of the last validation, or ``figures/test``:
+    In the folder of the run, ``<work_dir>/<time>``, it writes ``evaluations/val_<epoch>.json`` or
+    ``evaluations/test.json`` (see :mod:`taco_plugin.evaluation.record`). In ``figures/val``, for
+    the last validation, or ``figures/test``, it writes:
 
     - ``score_curves.png``: precision, recall and F1 over the confidence threshold
     - ``precision_recall.png``: at IoU 0.50
     - ``confusion_matrix.png``, ``confusion_matrix_normalised.png`` and ``class_counts.png``, at the
       confidence threshold of the best F1
-    - ``training.png``: loss parts and mAP so far; of validations only
+    - ``training.png``: loss parts and mAP so far; only for validations
     - ``worst_images.jpg`` and ``errors.jpg``: the images with most errors, and the most confident
-      errors; of tests only, as photographs take their time
+      errors; only for tests, because reading photographs takes time
 
-    Of a test, ``evaluations/test.npz`` keeps the boxes, see
-    :func:`~taco_plugin.evaluation.detections.read_evaluated_boxes`: to compare runs image by image.
+    For a test, ``evaluations/test.npz`` keeps the boxes, to compare runs image by image; see
+    :func:`~taco_plugin.evaluation.detections.read_evaluated_boxes`.
 
-    Of several metrics, the first writes there, each other one into a folder of its prefix below.
-    What is measured is written before anything is drawn. Should a report fail, that is logged, and
-    the run goes on. TensorBoard, WandB and other backends that are configured get the pictures
-    too, and the metrics of a test.
+    If there are several metrics, each but the first writes to a subfolder named after its prefix.
+    Metrics are written before anything is drawn. If a report fails, the error is logged and the
+    run continues. TensorBoard, WandB and other configured backends also get the plots, and the
+    metrics of a test.
 
     Args:
         enabled: If False, nothing is written.
-        images: How many of the worst images are drawn.
+        images: Number of worst images to draw.
     """
 
     priority = 'VERY_LOW'  # after the metrics have been logged
@@ -99,7 +99,7 @@ class EvaluationReportHook(Hook):
                 backend.add_scalars(scalars, step=runner.epoch or runner.iter)
 
     def _evaluated(self, evaluator: Evaluator) -> Iterator[tuple[TacoMetric, str]]:
-        """The metrics that have evaluated in this process, the main one, and their folders."""
+        """Yields the metrics with results, which only the main process has, and their folders."""
         folders: list[str] = []
         for metric in evaluator.metrics if self.enabled else ():
             if isinstance(metric, TacoMetric) and metric.evaluation:
@@ -110,7 +110,7 @@ class EvaluationReportHook(Hook):
 
 
 class _Report:
-    """What is written of the evaluation of a metric, into a folder below that of the main one."""
+    """Writes the report of one metric, to a subfolder if it is not the main one."""
 
     def __init__(self, runner: Runner, metric: TacoMetric, name: str, *, folder: str) -> None:
         self.runner, self.metric, self.name = runner, metric, name
@@ -127,7 +127,7 @@ class _Report:
         self.threshold = _USUAL_THRESHOLD if np.isnan(threshold) else threshold
 
     def write_record(self, epoch: int | None = None, checkpoint: str | None = None) -> None:
-        """Writes what the metric and the runner know as JSON."""
+        """Writes the results, and what was evaluated, as JSON."""
         assert self.metric.evaluation is not None
         time = datetime.now().astimezone().isoformat(timespec='seconds')
         iteration = self.runner.iter
@@ -136,7 +136,7 @@ class _Report:
         write_record(replace(self.metric.evaluation, run=run, curves=mean), self.path)
 
     def write_boxes(self) -> EvaluatedBoxes:
-        """Writes the boxes of the images that were tested: all, unless the data were cut down."""
+        """Writes the boxes of the tested images: all, unless the data set was reduced."""
         assert self.metric.evaluation is not None
         every = inner_datasets(self.runner.test_dataloader.dataset)
         path = self.metric.evaluation.ann_file
@@ -155,7 +155,7 @@ class _Report:
         return boxes
 
     def plot(self) -> dict[str, Figure]:
-        """Draws what needs no photographs."""
+        """Draws the plots that need no photographs."""
         classes, colours = self.classes, self.colours
         boxes = self.metric.truth, self.metric.detections, len(classes)
         matrix = curves.confusion_matrix(*boxes, score_threshold=self.threshold)
@@ -169,7 +169,7 @@ class _Report:
         }
 
     def save_plots(self, plots: Mapping[str, Figure]) -> None:
-        """Writes plots as PNG files, and shows them to the backends."""
+        """Writes plots as PNG files, and sends them to the backends."""
         for name, figure in plots.items():
             path = self.figures / f'{name}.png'
             save_figure(figure, path)
@@ -199,7 +199,7 @@ class _Report:
 
 @contextmanager
 def _log_failure(runner: Runner, name: str) -> Iterator[None]:
-    """Logs an error of a report, which is no reason to lose a training or the scores of a test."""
+    """Logs an error in a report, so that training or the scores of a test are not lost."""
     try:
         yield
     except Exception:
@@ -207,14 +207,14 @@ def _log_failure(runner: Runner, name: str) -> Iterator[None]:
 
 
 def _plot_training(runner: Runner) -> dict[str, Figure]:
-    """Loss and mAP, where a local backend has logged them."""
+    """Plots loss and mAP, if a local backend has logged them."""
     path = Path(runner.log_dir) / 'vis_data' / 'scalars.json'
     rows = read_scalars(path) if path.is_file() else []
     return {'training': plot_training(rows)} if rows else {}
 
 
 def _show(runner: Runner, name: str, picture: np.ndarray | Path) -> None:
-    """Gives a picture to the backends that do not write into the folder of the run."""
+    """Sends a picture to the backends that do not write to the folder of the run."""
     for backend in _other_backends(runner):
         if isinstance(picture, Path):
             picture = np.asarray(Image.open(picture).convert('RGB'))

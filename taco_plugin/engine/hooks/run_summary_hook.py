@@ -1,4 +1,4 @@
-"""Says at the start of a training what it trains on."""
+"""Logs a summary of the run when training starts."""
 
 import textwrap
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _COLUMNS = 100
 class RunSummaryHook(Hook):
     """Logs five lines: classes, data, device, batch and learning rate, and where results go.
 
-    The learning rate is that which the schedule starts from, scaled by ``auto_scale_lr``.
+    The learning rate is the initial one of the schedule, scaled by ``auto_scale_lr``.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -38,7 +38,7 @@ class RunSummaryHook(Hook):
 
 
 def inner_datasets(dataset: Any) -> list[Any]:  # noqa: ANN401
-    """The data sets that read files, within wrappers that repeat, join, mix or cut them."""
+    """The data sets that read files, inside wrappers that repeat, join, mix or cut them."""
     wrapped = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
     if wrapped[0] is None:
         return [dataset]
@@ -46,7 +46,7 @@ def inner_datasets(dataset: Any) -> list[Any]:  # noqa: ANN401
 
 
 def _describe_data(runner: Runner) -> Iterator[str]:
-    """Images and boxes of each split, without repetitions; crowds are not counted."""
+    """Yields images and boxes of each split, without repetitions; crowds are not counted."""
     for split, loop in {'train': runner.train_loop, 'val': runner.val_loop}.items():
         if loop is not None:
             datasets = inner_datasets(loop.dataloader.dataset)
@@ -78,13 +78,13 @@ def _describe_batch(runner: Runner) -> str:
 
 
 def _batch_size(runner: Runner) -> int:
-    """Of a process; a loader whose batches are sorted by their shapes does not know it."""
+    """Batch size per process; a loader that groups images by shape does not store it."""
     loader = runner.train_dataloader
     return loader.batch_size or getattr(loader.batch_sampler, 'batch_size', 1)
 
 
 def _describe_learning_rate(runner: Runner) -> str:
-    """Of all parameters, as it is before the schedule changes it."""
+    """Learning rates of all parameters, before the schedule changes them."""
     wrapper: Any = runner.optim_wrapper
     wrappers = [wrapper] if hasattr(wrapper, 'optimizer') else list(wrapper.values())
     groups = [group for one in wrappers for group in one.optimizer.param_groups]

@@ -1,4 +1,4 @@
-"""Ends a training that does not get better any more, once its schedule allows to tell."""
+"""Stops training that no longer improves, once its schedule allows that to be judged."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -23,26 +23,26 @@ _OFF = 'default_hooks.early_stopping.enabled=False'
 
 @HOOKS.register_module()
 class TacoEarlyStoppingHook(EarlyStoppingHook):
-    """MMEngine's hook, made for an mAP in [0, 1], and aware of the schedule of the training.
+    """MMEngine's hook, adapted to an mAP in [0, 1] and to the schedule of the training.
 
-    The stock hook asks for improvements by 0.1, and for nothing but patience. This one never stops
-    a training before the last step of its learning rate (``MultiStepLR``, ``StepLR``), or before a
-    cosine or another gradual schedule has begun, and counts anew after each of them and after a
+    The stock hook requires improvements of 0.1, and ignores the schedule. This one never stops
+    training before the last step of the learning rate (``MultiStepLR``, ``StepLR``), or before a
+    cosine or another gradual schedule has begun. The count restarts after each of these and after a
     switch of the augmentation (``YOLOXModeSwitchHook``, ``PipelineSwitchHook``). With the default
-    patience, only the shipped configs of YOLOX can stop early: after 100 of their 300 epochs
-    without improvement, and then without the epochs without mosaics at their end.
+    patience, only the shipped YOLOX configs can stop early: after 100 of their 300 epochs without
+    improvement, in which case the final epochs without mosaic are not trained.
 
-    A metric of -1, of no ground truth, is not counted; one that is not finite ends the training.
-    Checkpoints keep the count, and a resumed training goes on with it. As they are saved before
-    their epoch is validated, that validation may be missing, and the training go on for one more.
-    Processes stop together, as each is given the same metrics.
+    A metric of -1 (no ground truth) is not counted; one that is not finite ends the training. The
+    count is saved in checkpoints and resumed from them. As checkpoints are saved before their epoch
+    is validated, that validation may be missing, and training may continue for one more. All
+    processes stop together because they get the same metrics.
 
     Args:
         monitor: Key of the metric.
         rule: ``greater`` or ``less``, whichever is better.
-        min_delta: By how much a metric has to be better than the best before.
-        patience: How many validations in a row may be no better; by default as many as a third
-            of the training has, and five at least.
+        min_delta: Least improvement over the best value so far that counts.
+        patience: Number of validations in a row without improvement; by default a third of those
+            of the training, but at least five.
         enabled: If False, the training is never stopped.
         kwargs: As for ``EarlyStoppingHook``.
 
@@ -50,7 +50,7 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
         InputError: If ``min_delta`` or ``patience`` is too small.
     """
 
-    priority = 'LOW'  # before a best checkpoint is saved, which then has the count of its epoch
+    priority = 'LOW'  # before the best checkpoint is saved, so that it has the count of its epoch
 
     best_score: float
     patience: int | None
@@ -75,16 +75,16 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
         self._training = False
 
     def before_run(self, runner: Runner) -> None:
-        """Does nothing; the stock hook makes a mere test build the training loop."""
+        """Does nothing; the stock hook would build the training loop even for a test."""
 
     def before_train(self, runner: Runner) -> None:
-        """Takes up the count of a checkpoint that is resumed from."""
+        """Restores the count from a checkpoint that is resumed."""
         self._training = self.enabled
         new = {'best_score': self.best_score, 'best_at': 0, 'wait_count': 0, 'last_iter': 0}
         self._kept = new | runner.message_hub.get_info(_KEPT, {})
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Counts a validation of a training, and stops it if there is a reason."""
+        """Counts a validation, and stops training if there is a reason."""
         metrics = metrics or {}
         if not self._training:
             return
@@ -136,14 +136,14 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
 
 
 def _progress(runner: Runner) -> tuple[int, int, str]:
-    """Steps of the training loop that are done, all of them, and what they are."""
+    """Steps that the training loop has done, their total number, and their unit."""
     if isinstance(runner.train_loop, IterBasedTrainLoop):
         return runner.iter, runner.max_iters, 'iteration'
     return runner.epoch, runner.max_epochs, 'epoch'
 
 
 def _falls(runner: Runner) -> Iterator[int]:
-    """Iterations after which the learning rate steps, or a gradual schedule begins."""
+    """Yields iterations after which the learning rate steps or a gradual schedule begins."""
     schedulers = runner.param_schedulers or []
     if isinstance(schedulers, dict):  # several optimizers
         schedulers = [scheduler for some in schedulers.values() for scheduler in some]
@@ -162,7 +162,7 @@ def _falls(runner: Runner) -> Iterator[int]:
 
 
 def _switches(runner: Runner) -> Iterator[int]:
-    """Iterations after which the augmentation is another."""
+    """Yields iterations after which the augmentation changes."""
     length = runner.max_iters // runner.max_epochs
     for hook in runner.hooks:
         if isinstance(hook, YOLOXModeSwitchHook):

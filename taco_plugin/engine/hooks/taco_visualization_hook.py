@@ -11,10 +11,10 @@ from mmengine.runner import Runner
 
 @HOOKS.register_module()
 class TacoVisualizationHook(DetVisualizationHook):
-    """MMDetection's hook, with one folder of pictures for each of TACO's.
+    """MMDetection's hook, which here writes pictures to the subfolders of TACO's photographs.
 
-    TACO has 339 base names for 1,500 photographs, and the stock hook names a picture by its base
-    name alone, so that most would be overwritten.
+    TACO's 1,500 photographs have only 339 different base names. The stock hook names pictures by
+    base name alone, so that most would be overwritten.
     """
 
     test_out_dir: str | None
@@ -32,4 +32,4 @@ class TacoVisualizationHook(DetVisualizationHook):
             if out_dir is not None:
                 self.test_out_dir = str(Path(out_dir, Path(output.img_path).parent.name))
             super().after_test_iter(runner, batch_idx, data_batch, [output])
-        self.test_out_dir = out_dir  # the stock hook has put the work dir before it
+        self.test_out_dir = out_dir  # the stock hook has prepended the work dir
