@@ -1,4 +1,4 @@
-"""Figures of evaluations and trainings: data in, matplotlib figure out, no window needed."""
+"""Plots of evaluations and training: data in, matplotlib figure out, no display needed."""
 
 from .bars import plot_class_counts
 from .class_curves import plot_precision_recall, plot_score_curves

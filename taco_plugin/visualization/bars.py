@@ -1,4 +1,4 @@
-"""Bars: how many boxes each class has, and how many boxes are small, medium and large."""
+"""Bar charts of the number of boxes per class, and of small, medium and large boxes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,7 @@ from .figure import (
 
 _LOG_RANGE = 100
 _MOST_CLASSES = 80
-_BAR, _GAP = 0.15, 0.1  # inches; a bar is high enough for a number
+_BAR, _GAP = 0.15, 0.1  # inches; a bar is tall enough for its number
 _SIZE_COLOURS = {'small': '#D55E00', 'medium': '#56B4E9', 'large': '#0072B2'}
 _LEAST_WITH_TEXT, _LEAST_WITH_COUNT = 0.04, 0.12
 
@@ -28,7 +28,7 @@ _LEAST_WITH_TEXT, _LEAST_WITH_COUNT = 0.04, 0.12
 def _draw_class_bars(
     axes: Axes, counts: np.ndarray, classes: Sequence[str], colours: Mapping[str, str]
 ) -> None:
-    """Numbered bars of each class, from above; ``counts`` has the shape (S, K), NaN for no bar."""
+    """Draws labelled bars per class, top down; ``counts``, shape (S, K), is NaN for no bar."""
     height = _BAR / (_BAR * len(colours) + _GAP)
     rows = np.arange(len(classes))
     for number, (label, colour) in enumerate(colours.items()):
@@ -42,7 +42,7 @@ def _draw_class_bars(
 
 
 def _scale_counts(axes: Axes) -> None:
-    axes.set_xscale('symlog', linthresh=1)  # logarithmic, but for 0
+    axes.set_xscale('symlog', linthresh=1)  # logarithmic, except at 0
     axes.set_xlabel('Boxes (logarithmic)')
     plain_numbers(axes.xaxis)
 
@@ -50,8 +50,8 @@ def _scale_counts(axes: Axes) -> None:
 def plot_class_counts(true: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> Figure:
     """Bars of true and predicted boxes, the most frequent true class first.
 
-    The scale is logarithmic if the counts above 0 differ more than a hundredfold. Both counts have
-    the shape (K,).
+    The scale is logarithmic if the counts above 0 differ by more than a factor of 100. Both counts
+    have the shape (K,).
     """
     title = 'Boxes of each class'
     counts = np.stack([true, predicted])
@@ -83,8 +83,8 @@ def plot_class_distribution(
     At most 80 classes are drawn.
 
     Args:
-        boxes: Numbers of boxes, at least one, NaN where a file lacks the class, shape (F, K).
-        weights: Of the classes, NaN where a file lacks the class, shape (F, K).
+        boxes: Number of boxes, at least one in all, NaN if a file lacks the class, shape (F, K).
+        weights: Class weights, NaN if a file lacks the class, shape (F, K).
         classes: K names.
         labels: Names of the F files, at most six.
     """
@@ -114,7 +114,7 @@ def plot_class_distribution(
 
 
 def plot_size_buckets(rows: Mapping[str, Mapping[str, int]], note: str) -> Figure:
-    """A bar for each row, parted by the shares of its sizes; rows without boxes say so.
+    """A stacked bar for each row, with the share of each size; rows without boxes say so.
 
     Rows map a short name to the number of small, medium and large boxes; the note explains them.
     """

@@ -1,6 +1,6 @@
-"""A curve per class: precision, recall and F1 over confidence, and precision over recall.
+"""Curves per class: precision, recall and F1 over confidence, and precision over recall.
 
-The K classes have names, ``classes``, and ``colors``, RGB in [0, 255].
+In all functions, ``classes`` are K names and ``colors`` K RGB values in [0, 255].
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from .figure import DASHES, add_note, empty_figure, name_classes, new_figure, sh
 
 Color = tuple[int, int, int]
 _LISTED, _EXTREMES = 12, 4
-_MOST_COLOURS = 7  # that the colour-blind can tell apart; from there on, dashes help
-_OUTLINE = [withStroke(linewidth=2.2, foreground='0.4')]  # light colours are seen on white, too
+_MOST_COLOURS = 7  # distinct to the colour-blind; beyond that, dashes help
+_OUTLINE = [withStroke(linewidth=2.2, foreground='0.4')]  # keeps light colours visible on white
 
 
 def plot_precision_recall(
@@ -45,9 +45,9 @@ def plot_precision_recall(
 def plot_score_curves(
     curves: ScoreCurves, classes: Sequence[str], colors: Sequence[Color]
 ) -> Figure:
-    """Three panels over the confidence threshold, with the threshold of the best mean F1 marked.
+    """Precision, recall and F1 over the confidence threshold, with the best mean F1 marked.
 
-    The thresholds of the curves ascend. Classes without ground truth are named below.
+    The thresholds must ascend. Classes without ground truth are listed below the plot.
     """
     title = 'Precision, recall and F1 by confidence threshold'
     highest = curves.f1.max(axis=1)
@@ -80,11 +80,11 @@ def plot_score_curves(
 
 
 class _ClassLines:
-    """Draws the classes that have a value, and names them from the highest value to the lowest.
+    """Draws the classes that have a value, with a legend from the highest value to the lowest.
 
-    With more than twelve of them, only the best and the worst four are named; the lines of the
-    others are faint. The legend states and ranks by ``values``, NaN without ground truth, shape
-    (K,).
+    If there are more than twelve, only the best four and the worst four are in the legend, and the
+    other lines are faint. The legend shows and ranks by ``values``, shape (K,), which are NaN
+    without ground truth.
     """
 
     def __init__(self, classes: Sequence[str], colors: Sequence[Color], values: np.ndarray) -> None:
@@ -97,8 +97,8 @@ class _ClassLines:
     def draw(
         self, figure: Figure, x: np.ndarray, panels: Sequence[tuple[np.ndarray, np.ndarray]]
     ) -> None:
-        """Draws on each panel the rows of an array, shape (K, T), and their mean, shape (T,)."""
-        above = len(self._ranked) > 1  # the mean of one class would hide it
+        """Draws the rows of an array, shape (K, T), and their mean, shape (T,), on each panel."""
+        above = len(self._ranked) > 1  # with one class, the mean would hide it
         for axes, (y, mean) in zip(figure.axes, panels, strict=True):
             for label in self._ranked:
                 axes.plot(x, y[label], **self._style(label), label=show_name(self._classes[label]))
@@ -106,7 +106,7 @@ class _ClassLines:
             style_axes(axes, xlim=(0, 1), ylim=(-0.02, 1.02))
 
     def explain(self, figure: Figure, value: str, mean: str, *marks: Line2D) -> None:
-        """Puts a legend at the right, and names classes without ground truth below."""
+        """Adds a legend on the right, and a note on classes without ground truth below."""
         handles = [Line2D([], [], color='black', linewidth=3, label=mean), *marks]
         left_out = len(self._ranked) - len(self._named)
         for place, label in enumerate(self._named):

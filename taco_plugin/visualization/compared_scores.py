@@ -1,4 +1,4 @@
-"""What runs score: for each class, and for the size of the detector."""
+"""Compares the scores of runs by class and by model size."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,18 +13,18 @@ from .run_styles import add_run_legend, name_runs, run_style, show_runs
 
 _LOG_RANGE = 10
 _LEAST_RANGE = 0.1
-"""Of the scores that the axis shows; a smaller one would exaggerate differences."""
+"""Least range of the score axis; a smaller one would exaggerate differences."""
 
 
 def plot_compared_classes(
     scores: Mapping[str, Sequence[float | None]], classes: Sequence[str], boxes: Sequence[int]
 ) -> Figure:
-    """AP50 of each class under each run, the class with most true boxes first.
+    """AP50 of each class in each run; the class with most true boxes comes first.
 
     Args:
         scores: Name of each run -> K scores in [0, 1], None for a class without ground truth.
         classes: K names.
-        boxes: Number of true boxes of each of K classes.
+        boxes: Number of true boxes of each class.
     """
     title = 'AP50 of each class (and number of its true boxes)'
     shown, table = show_runs(scores), np.array(list(scores.values()), dtype=np.float64)
@@ -48,9 +48,9 @@ def plot_compared_classes(
 
 
 def draw_rows_of_scores(axes: Axes, rows: Sequence[str], scores: np.ndarray) -> None:
-    """Draws a row per class with a mark per run, the marks of a row a little apart.
+    """Draws a row per class with a marker per run; the markers of a row are slightly offset.
 
-    There are K labels of rows; ``scores`` have the shape (R, K), and are NaN without a mark.
+    ``rows`` are K labels; ``scores`` have the shape (R, K), NaN for no marker.
     """
     spread = min(0.34, 0.06 * (len(scores) - 1)) * np.linspace(-1, 1, len(scores))
     for number, run in enumerate(scores):
@@ -61,16 +61,16 @@ def draw_rows_of_scores(axes: Axes, rows: Sequence[str], scores: np.ndarray) -> 
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
     style_axes(axes, 'x', ylim=(len(rows) - 0.5, -0.5), xlabel='AP50')
     axes.set_xlim(-0.01, max(1.05 * np.nanmax(scores), 0.1))
-    if len(rows) > 20:  # the numbers below are far from the first rows
+    if len(rows) > 20:  # the axis below is far from the first rows
         axes.secondary_xaxis('top')
 
 
 def plot_score_by_size(runs: Mapping[str, tuple[float | None, float | None]]) -> Figure:
-    """A point per run with its name; parameters are logarithmic if they differ more than tenfold.
+    """mAP50 over parameters, a named point per run; logarithmic beyond a tenfold difference.
 
     Args:
         runs: Name of each run -> its number of parameters, > 0, and its mAP50 in [0, 1]; None
-            where one is not known.
+            if unknown.
     """
     title = 'mAP50 by number of parameters'
     shown, points = show_runs(runs), np.array(list(runs.values()), dtype=np.float64) / [1e6, 1]
@@ -91,9 +91,9 @@ def plot_score_by_size(runs: Mapping[str, tuple[float | None, float | None]]) ->
 def draw_named_points(
     figure: Figure, axes: Axes, points: np.ndarray, *, names: Mapping[int, str]
 ) -> None:
-    """Draws points in the style of their runs, with names that keep out of each other's way.
+    """Draws points in the style of their runs, with names that do not overlap.
 
-    ``points`` are millions of parameters and the score of each of the N names, shape (N, 2).
+    ``points`` are millions of parameters and score for each of the N names, shape (N, 2).
     """
     for number, point in zip(names, points, strict=True):
         axes.plot(*point, **run_style(number, 8, linestyle='none', markeredgecolor='0.2'))
@@ -101,7 +101,7 @@ def draw_named_points(
     figure.draw_without_rendering()
     labels = []
     for name, place in zip(names.values(), axes.transData.transform(points), strict=True):
-        at_left = axes.transAxes.inverted().transform(place)[0] > 0.6  # there, names have room
+        at_left = axes.transAxes.inverted().transform(place)[0] > 0.6  # names fit on that side
         place += [(-0.12 if at_left else 0.12) * figure.dpi, 0]
         x, y = axes.transData.inverted().transform(place)
         label = axes.text(x, y, name, va='center')

@@ -1,4 +1,4 @@
-"""Runs on one another: their curves and their trainings."""
+"""Overlays the curves and the training logs of several runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,10 +14,10 @@ from .run_styles import add_run_legend, name_runs, run_style, show_runs
 from .training import scale_losses, smooth
 
 Log = Sequence[Mapping[str, Any]]
-"""As :func:`~taco_plugin.visualization.read_scalars` returns it."""
+"""A training log, as :func:`~taco_plugin.visualization.read_scalars` returns it."""
 
 _MARKS = 7
-"""Markers on a line, apart from those of the other runs."""
+"""Number of markers on a line, at other places than those of the other runs."""
 
 _METRIC = 'coco/bbox_mAP'
 _LOSS_NOTE = (
@@ -29,8 +29,8 @@ _LOSS_NOTE = (
 def plot_compared_curves(curves: Mapping[str, MeanCurves | None]) -> Figure:
     """Mean precision over recall at IoU 0.50, and mean F1 over the confidence threshold.
 
-    A line per run, its best F1 marked; the legend has its AP50, which is the mean of the
-    precision, and its best F1. ``curves`` of a run are None without ground truth or evaluation.
+    Each run has a line, with its best F1 marked. The legend shows its AP50, which is the mean of
+    the precision, and its best F1. Curves of a run are None without evaluation or ground truth.
     """
     title = 'Precision by recall at IoU 0.50, and F1 by confidence threshold (means of the classes)'
     if not any(curves.values()):
@@ -56,11 +56,11 @@ def plot_compared_curves(curves: Mapping[str, MeanCurves | None]) -> Figure:
 
 
 def plot_compared_training(logs: Mapping[str, Log]) -> Figure:
-    """Total loss, smoothed, over iterations, and mAP of the validations with the best marked.
+    """Smoothed total loss over iterations, and validation mAP with the best one marked.
 
     Args:
-        logs: Name of each run -> its log, empty for a run without one. A note names those, and
-            runs without a validation.
+        logs: Name of each run -> its log, empty if there is none. A note lists runs without a log
+            or a validation.
     """
     shown = show_runs(logs)
     losses = [_read_points(log, 'loss') for log in logs.values()]
@@ -106,9 +106,9 @@ def draw_run(
     y: Sequence[float] | np.ndarray,
     best: Sequence[float] | np.ndarray | None = None,
 ) -> None:
-    """Draws a run's line; its markers are at other places than those of the next run.
+    """Draws the line of a run, with its markers offset from those of the next run.
 
-    ``x`` and ``y`` have N numbers each, and ``best`` those of a large mark.
+    ``x`` and ``y`` have N numbers each; ``best`` is the point of a large marker.
     """
     step = max(len(x) / _MARKS, 1)
     places = np.unique((step * (np.arange(_MARKS) + (0.17 + 0.38 * number) % 1)).astype(int))

@@ -1,6 +1,6 @@
-"""Distributions of several annotation files, at most six, side by side.
+"""Compares the distributions of up to six annotation files.
 
-Arguments have an entry for each file: an array, and in ``labels`` what it is called.
+Arguments have an entry for each file: an array with its data, and its name in ``labels``.
 """
 
 from collections import Counter
@@ -20,23 +20,23 @@ _STARTS = np.array([*range(11), 11, 21, 51, 101, 1001])  # number of boxes
 _STEPS = [*map(str, range(11)), '11–20', '21–50', '51–100', '101–1000', '≥1001']
 
 _FURTHEST = 4
-"""Binary logarithm of the aspect ratio from which on all are one bar."""
+"""Base-2 logarithm of the aspect ratio beyond which all boxes are in one bin."""
 
 _CELLS = 40
 _PIXELS, _SHARES = (1, 10_000), (0.1, 100)
-"""Limits of the maps; what is beyond counts as at them."""
+"""Limits of the heat maps; values beyond them are clipped."""
 
-_ROOTS = (32, 96)  # of the areas that part COCO's sizes
+_ROOTS = (32, 96)  # of the areas that separate COCO's sizes
 
 _MOST_SIZES = 500
 _DISC, _LEAST_DISC = 1500, 8
-"""Areas in square points: of a disc, if all images of a file are of one size, and at least."""
+"""Area in square points of a disc for all images of a file, and of the smallest disc."""
 
 
 def plot_boxes_per_image(counts: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
-    """Bars of how many images have how many boxes, as shares of the images of a file.
+    """Histogram of the number of boxes per image, as shares of the images of a file.
 
-    ``counts`` are the numbers of boxes of each image, shape (M,), M > 0.
+    ``counts`` are the number of boxes in each image, shape (M,), M > 0.
     """
     bins = [np.searchsorted(_STARTS, of_file, side='right') - 1 for of_file in counts]
     count = max(int(of_file.max()) for of_file in bins) + 1
@@ -59,9 +59,9 @@ def plot_boxes_per_image(counts: Sequence[np.ndarray], labels: Sequence[str]) ->
 
 
 def plot_aspect_ratios(logarithms: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
-    """Outlines of histograms of width / height, as shares of the boxes of a file.
+    """Outlined histograms of width / height, as shares of the boxes of a file.
 
-    ``logarithms`` are the binary ones of the ratios, shape (N,).
+    ``logarithms`` are the base-2 logarithms of the ratios, shape (N,).
     """
     edges = np.linspace(-_FURTHEST - 0.125, _FURTHEST + 0.125, 8 * _FURTHEST + 2)
     figure = new_figure(9, 4.5, 'Aspect ratios of boxes')
@@ -85,7 +85,7 @@ def plot_aspect_ratios(logarithms: Sequence[np.ndarray], labels: Sequence[str]) 
 
 
 def _new_panels(rows: int, labels: Sequence[str], title: str) -> tuple[Figure, np.ndarray]:
-    """Square panels on logarithmic scales, a column for each file, shape (rows, F)."""
+    """Makes square panels with logarithmic axes, one column per file, shape (rows, F)."""
     figure = new_figure(0.6 + rows * 0.6 + 3.9 * len(labels), 1.3 + 3.7 * rows, title)
     panels = figure.subplots(rows, len(labels), squeeze=False, sharex='row', sharey='row')
     for axes in panels.flat:
@@ -101,13 +101,13 @@ def _new_panels(rows: int, labels: Sequence[str], title: str) -> tuple[Figure, n
 def plot_box_sizes(
     native: Sequence[np.ndarray], relative: Sequence[np.ndarray], labels: Sequence[str]
 ) -> Figure:
-    """Heat maps of width by height: in pixels above, relative to the image's sides below.
+    """Heat maps of box width and height: in pixels above, relative to the image below.
 
-    Both axes are logarithmic. A cross is at the medians, and dotted lines are where the product of
-    the sides parts COCO's small, medium and large boxes.
+    Both axes are logarithmic. A cross marks the medians, and dotted lines mark the areas that
+    separate COCO's small, medium and large boxes.
 
     Widths and heights have the shape (N, 2): ``native`` in pixels, above 0, ``relative`` as shares
-    of the image's, in (0, 1].
+    of the image's width and height, in (0, 1].
     """
     figure, panels = _new_panels(2, labels, 'Width and height of boxes')
     maps: list[QuadMesh] = []
@@ -132,7 +132,7 @@ def plot_box_sizes(
 
 
 def _draw_size_map(axes: Axes, sides: np.ndarray, limits: tuple[float, float]) -> list[QuadMesh]:
-    """Draws a heat map of widths and heights, shape (N, 2); none if there are none."""
+    """Draws a heat map of widths and heights, shape (N, 2), unless there are none."""
     axes.set(xlim=limits, ylim=limits)
     if not len(sides):
         axes.text(0.5, 0.5, 'no boxes', transform=axes.transAxes, ha='center', color='0.35')
@@ -148,9 +148,9 @@ def _draw_size_map(axes: Axes, sides: np.ndarray, limits: tuple[float, float]) -
 
 
 def plot_image_sizes(sizes: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
-    """A disc for each width and height, its area the share of the images; a panel for each file.
+    """A panel per file, with a disc per image size; its area is the share of the images.
 
-    At most the 500 most frequent of a file are drawn. ``sizes`` have the shape (M, 2), M > 0.
+    At most the 500 most frequent sizes of a file are drawn. ``sizes`` have the shape (M, 2), M > 0.
     """
     figure, panels = _new_panels(1, labels, 'Width and height of images')
     every = np.concatenate(list(sizes))

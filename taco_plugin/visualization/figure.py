@@ -1,4 +1,4 @@
-"""What all figures share: how they are made, styled, explained and written."""
+"""What all plots share: creating, styling, annotating and writing a figure."""
 
 import textwrap
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..files import write_file
 
-# Told apart by the colour-blind: Okabe and Ito's, without black, and yellow, too light for a line.
+# Okabe and Ito's colours for the colour-blind, without black, and yellow (too light for a line).
 COLOURS = ['#E69F00', '#56B4E9', '#009E73', '#0072B2', '#D55E00', '#CC79A7']
 DASHES = ['-', '--', ':', '-.']
 
@@ -25,14 +25,14 @@ _CHARACTERS_PER_INCH = 14  # of a note; few enough for capitals
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:
-    """A figure without a window, whose layout follows what is drawn; sizes are in inches."""
+    """Makes a figure without a window, with automatic layout; sizes are in inches."""
     figure = Figure(figsize=(width, height), dpi=_DPI, layout='constrained')
     figure.suptitle(title, x=0.01, ha='left')  # a legend may be at the right
     return figure
 
 
 def empty_figure(title: str, message: str) -> Figure:
-    """Says why there is nothing to draw."""
+    """Makes a figure that says why there is nothing to draw."""
     figure = new_figure(6, 4, title)
     figure.text(0.5, 0.5, message, ha='center', va='center', fontsize=16, color='0.35')
     return figure
@@ -46,19 +46,19 @@ def style_axes(axes: Axes, grid: str = 'both', **settings: Any) -> None:  # noqa
 
 
 def plain_numbers(axis: Axis) -> None:
-    """Writes the numbers of a logarithmic axis as such, and none between its powers."""
+    """Labels a logarithmic axis with plain numbers at its major ticks only."""
     axis.set_major_formatter('{x:g}')
     axis.set_minor_formatter(NullFormatter())
 
 
 def say_in(axes: Axes, message: str) -> None:
-    """Says in an empty panel why it is empty."""
+    """Writes into an empty panel why it is empty."""
     axes.text(0.5, 0.5, message, transform=axes.transAxes, ha='center', fontsize=14, color='0.35')
     axes.set(xticks=[], yticks=[])
 
 
 def add_note(figure: Figure, sentences: Sequence[str]) -> None:
-    """Writes sentences below a figure, which grows by the lines that this takes."""
+    """Writes sentences below a figure, and makes it taller to fit them."""
     if sentences:
         width = int(figure.get_figwidth() * _CHARACTERS_PER_INCH)
         note = '\n'.join(textwrap.fill(sentence, width) for sentence in sentences)
@@ -67,7 +67,7 @@ def add_note(figure: Figure, sentences: Sequence[str]) -> None:
 
 
 def name_classes(classes: Sequence[str], chosen: np.ndarray) -> str:
-    """The chosen classes as a list in a sentence.
+    """Lists the chosen classes, for use in a sentence.
 
     >>> name_classes(['Can', 'Cup', 'Lid'], np.array([True, False, True]))
     'Can, Lid'
@@ -76,7 +76,7 @@ def name_classes(classes: Sequence[str], chosen: np.ndarray) -> str:
 
 
 def show_name(name: str) -> str:
-    r"""A class name as matplotlib is to be given it: not too long, and no formula.
+    r"""Shortens and escapes a class name so that matplotlib does not read it as a formula.
 
     >>> show_name('Deposit $')
     'Deposit \\$'
@@ -87,11 +87,11 @@ def show_name(name: str) -> str:
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Writes a PNG, whole or not at all; raises InputError if the path cannot be written."""
+    """Writes a PNG atomically; raises an InputError if the path cannot be written."""
     write_file(path, lambda beside: figure.savefig(beside, format='png', dpi=figure.dpi))
 
 
 def save_photo(pixels: np.ndarray, path: str | Path) -> None:
-    """Writes RGB, uint8, shape (H, W, 3), as a JPEG, as :func:`save_figure` writes a PNG."""
+    """Like :func:`save_figure`, but writes RGB pixels, uint8, shape (H, W, 3), as a JPEG."""
     image = Image.fromarray(pixels)
     write_file(path, lambda beside: image.save(beside, format='jpeg', quality=90))

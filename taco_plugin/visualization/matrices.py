@@ -1,4 +1,4 @@
-"""Square matrices of classes: which are taken for which, and which are seen together."""
+"""Class-by-class matrices: the confusion matrix, and classes that occur together."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from matplotlib.patches import Rectangle
 from ..evaluation.curves import normalise
 from .figure import add_note, empty_figure, name_classes, new_figure, plain_numbers, show_name
 
-_MOST_WITH_TEXT = 20  # classes up to which cells are numbered
-_CELL, _CELL_WITH_TEXT, _LEAST_SIDE = 0.24, 0.5, 3.0  # inches; a cell is high enough for a name
-_CHARACTER = 0.07  # inches, in a name
+_MOST_WITH_TEXT = 20  # classes; with more, cells show no numbers
+_CELL, _CELL_WITH_TEXT, _LEAST_SIDE = 0.24, 0.5, 3.0  # inches; a cell is tall enough for a name
+_CHARACTER = 0.07  # inches; average width in a name
 
 
 def _draw_matrix(
@@ -27,9 +27,9 @@ def _draw_matrix(
     norm: Normalize,
     texts: np.ndarray | None,
 ) -> tuple[Figure, Axes, Colorbar]:
-    """Draws a matrix with named rows; what is not above 0 stays white.
+    """Draws a matrix with named rows; values that are not above 0 stay white.
 
-    ``values`` and ``texts``, in the cells, have the shape (K, K); without texts, cells are small.
+    ``values`` and ``texts`` of the cells have the shape (K, K); without texts, cells are small.
     """
     cell = _CELL if texts is None else _CELL_WITH_TEXT
     side = max(len(names) * cell, _LEAST_SIDE) + _CHARACTER * max(map(len, names))
@@ -57,15 +57,15 @@ def _draw_matrix(
 def plot_confusion_matrix(
     matrix: np.ndarray, classes: Sequence[str], normalised: bool = False
 ) -> Figure:
-    """Rows are true classes, columns predicted ones, the background last.
+    """Plots a confusion matrix: true classes by row, predicted by column, background last.
 
-    Cells are numbered if there are at most 20 classes.
+    Cells show numbers if there are at most 20 classes.
 
     Args:
-        matrix: Counts, shape (K + 1, K + 1). The last row counts detections of nothing, the last
-            column true boxes that were missed.
+        matrix: Counts, shape (K + 1, K + 1). The last row counts detections on background, the
+            last column missed true boxes.
         classes: K names.
-        normalised: Whether to show each row in per cent of its sum.
+        normalised: Whether to show each row as percentages of its sum.
     """
     title = 'Confusion matrix' + (' (% of each row)' if normalised else ' (boxes)')
     empty = matrix.sum(axis=1) == 0
@@ -102,13 +102,13 @@ def plot_confusion_matrix(
 
 
 def plot_cooccurrence(images: np.ndarray, classes: Sequence[str], label: str) -> Figure:
-    """In how many images two classes occur together; cells are numbered up to 20 classes.
+    """Number of images in which two classes occur together; shown as numbers up to 20 classes.
 
     Args:
-        images: Numbers of images, symmetric, not all 0, shape (K, K); on the diagonal, of those
+        images: Number of images, symmetric, not all 0, shape (K, K); the diagonal counts images
             with several boxes of the class.
         classes: K names.
-        label: Of the file.
+        label: Name of the file.
     """
     lower = np.tril(images)
     title = f'Classes seen together: {show_name(label)}'

@@ -1,4 +1,4 @@
-"""Pictures of detections beside the ground truth, and of what a detector gets most wrong."""
+"""Mosaics of detections beside the ground truth, and of a detector's most confident errors."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def mosaic_of_predictions(
     """Draws each image twice: with its true boxes on the left, with the detections on the right.
 
     Frames and labels have the colour of their class; a box too small to be seen is ringed. Labels
-    do not cover each other. The title of a panel counts labels for which there is no room, and
-    boxes that reach beyond the image. An image that cannot be read is a grey panel that says so.
+    do not overlap. The title of a panel counts labels that did not fit, and boxes that extend
+    beyond the image. An image that cannot be read is replaced by a grey panel that says so.
 
     Args:
         images: Image id -> file, which may be a scaled copy; at least one.
-        truth: Ground truth, of these and other images.
+        truth: Ground truth; may include other images.
         detections: What was detected.
         classes: Name of each class.
         colors: RGB in [0, 255] of each class.
-        sizes: Image id -> width and height of the original, in whose pixels boxes are.
+        sizes: Image id -> width and height of the original, in whose pixels the boxes are given.
         score_threshold: Least confidence of a detection that is drawn.
 
     Returns:
@@ -86,13 +86,12 @@ def mosaic_of_errors(
 ) -> np.ndarray:
     """Draws crops around the 24 most confident wrong detections, then around 12 missed boxes.
 
-    No more than three of either are of one image. A crop is 3 times as long as the box or more, 64
-    pixels at least, the image at most. The wrong detection has a solid orange frame, true boxes
-    have dashed blue ones, bold if the error is about them. A missed box has no crop of its own if
-    it is the true box of an error that has one.
+    At most three of each kind come from one image. A crop is at least 3 times as long as the box
+    and at least 64 pixels, but no larger than the image. The wrong detection has a solid orange
+    frame. True boxes have dashed blue ones, bold if the error concerns them. A missed box has no
+    crop of its own if it is the true box of an error that has one.
 
-    Arguments are those of :func:`mosaic_of_predictions`; ``errors`` are what ``find_errors``
-    returns of the boxes.
+    Arguments are as for :func:`mosaic_of_predictions`; ``errors`` is the result of ``find_errors``.
     """
     tiles = []
     for image, frames, title in _choose_cases(truth, detections, errors, classes):
@@ -111,7 +110,7 @@ def mosaic_of_errors(
 def _choose_cases(
     truth: Boxes, detections: Boxes, errors: DetectionErrors, classes: Sequence[str]
 ) -> list[tuple[int, list[Frame], str]]:
-    """Image, frames (the main one first) and title of each error to be drawn."""
+    """Chooses the errors to draw: image, frames (the main one first) and title of each."""
     shown = _choose(detections.image[errors.detection], _MOST_WRONG)
     missed = errors.missed[~np.isin(errors.missed, errors.truth[shown])]
     missed = missed[_choose(truth.image[missed], _MOST_MISSED)]
@@ -137,7 +136,7 @@ def _choose_cases(
 
 
 def _choose(images: np.ndarray, most: int) -> np.ndarray:
-    """Positions of the first, of which no image has too many."""
+    """Indices of the first ``most`` entries, with a limit for each image."""
     count: Counter[int] = Counter()
     chosen: list[int] = []
     for position, image in enumerate(images.tolist()):

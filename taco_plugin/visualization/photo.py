@@ -1,4 +1,4 @@
-"""Photographs with boxes: read no larger than needed, drawn on axes, put side by side."""
+"""Photographs with boxes: reading them at the size needed, drawing them, and joining tiles."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ..images import Size, displayed_size, turn_upright
 Color = tuple[int, int, int]  # RGB in [0, 255]
 
 _DPI = 100
-_CHARACTER, _LINE = 6.2, 14  # pixels of a title
-_SMALL = 9  # pixels of the picture; a box whose longer side is fewer gets a ring, not to scale
-_STEPS = 100  # in which labels are moved apart at most
+_CHARACTER, _LINE = 6.2, 14  # width and height in a title, pixels
+_SMALL = 9  # drawn pixels; a box whose longer side is shorter gets a ring, not to scale
+_STEPS = 100  # maximum number of steps for moving labels apart
 _MOST_LABELS = 30
-"""More hide the photograph, and take adjustText gigabytes where all of their boxes overlap."""
+"""More would hide the photograph, and cost adjustText gigabytes if all boxes overlap."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +35,9 @@ class Photo:
     """A photograph to draw on.
 
     Args:
-        pixels: RGB, uint8, shape (H, W, 3), no larger than they are drawn; None if unreadable.
+        pixels: RGB, uint8, shape (H, W, 3), at most at drawing resolution; None if unreadable.
         size: Width and height in the pixels that boxes are given in.
-        name: What it is called.
+        name: Name to show.
     """
 
     pixels: np.ndarray | None
@@ -48,19 +48,19 @@ class Photo:
 def read_photo(
     path: str | Path, name: str, size: Size | None = None, *, side: int, length: float = math.inf
 ) -> Photo:
-    """Reads a photograph, turned as its EXIF data say and no larger than needed.
+    """Reads a photograph, rotated according to EXIF and no larger than needed.
 
-    Of a scaled copy, ``size`` is that of the original, in whose pixels boxes are; None if it is the
-    file's own. ``length``, of them, are to be drawn as ``side`` pixels; the whole by default.
+    For a scaled copy, ``size`` is that of the original, in whose pixels boxes are given; None means
+    the file's own. ``length`` of these pixels are drawn as ``side`` pixels; by default all.
     """
     try:
         with Image.open(path) as image:
             size = size or displayed_size(image)
             share = side / min(length, max(size)) * max(size) / max(image.size)
             width, height = (math.ceil(pixels * share) for pixels in image.size)
-            image.thumbnail((width, height))  # decodes a JPEG smaller, and enlarges nothing
+            image.thumbnail((width, height))  # decodes a JPEG at reduced size, and never enlarges
             return Photo(np.asarray(turn_upright(image).convert('RGB')), size, name)
-    # Pillow promises no particular error; the picture says that there is one.
+    # Pillow promises no particular error; the drawing will show that there is one.
     except Exception:  # noqa: BLE001
         return Photo(None, size or (1, 1), name)
 
@@ -83,7 +83,7 @@ class Panel:
     Args:
         photo: What is drawn.
         title: May have several lines.
-        frames: Of the boxes.
+        frames: Boxes to draw.
         square: Left, top and length of the part to be drawn; None for the whole photograph.
     """
 
@@ -94,11 +94,11 @@ class Panel:
 
 
 def draw_panel(axes: Axes, panel: Panel, side: int) -> None:
-    """Draws a photograph on square axes of ``side`` pixels, whose coordinates are then its pixels.
+    """Draws a photograph on square axes of ``side`` pixels, in the photograph's coordinates.
 
-    What lies beyond it is grey; if it is unreadable, so is all, and says so. The title also counts
-    labels for which there is no room, and boxes that reach beyond the image, as those of a
-    photograph of another size do.
+    The area beyond the photograph is grey. If it is unreadable, the panel is grey and says so. The
+    title also counts labels that did not fit, and boxes that extend beyond the image, which happens
+    if the photograph has another size than annotated.
     """
     photo, title = panel.photo, panel.title
     width, height = photo.size
@@ -124,7 +124,7 @@ def draw_panel(axes: Axes, panel: Panel, side: int) -> None:
 
 
 def _draw_frames(axes: Axes, frames: Sequence[Frame], small: float) -> None:
-    """Draws frames on a dark rim, or rings around boxes that are ``small``; the first on top."""
+    """Draws dark-edged frames, or rings around boxes shorter than ``small``; the first on top."""
     for frame in reversed(frames):
         edge = np.divide(frame.color, 255)
         rim = [withStroke(linewidth=frame.width + 1.5, foreground='0.1')]
@@ -140,10 +140,10 @@ def _draw_frames(axes: Axes, frames: Sequence[Frame], small: float) -> None:
 
 
 def _draw_labels(axes: Axes, frames: Sequence[Frame]) -> int:
-    """Writes labels at their boxes, none over another; returns for how many there is no room."""
+    """Writes labels at their boxes without overlaps; returns how many did not fit."""
     if not frames:
         return 0
-    from adjustText import adjust_text  # loads pyplot: only when there is something to label
+    from adjustText import adjust_text  # imports pyplot, so only if there is something to label
 
     total, frames = len(frames), frames[:_MOST_LABELS]
     labels = []
@@ -152,7 +152,7 @@ def _draw_labels(axes: Axes, frames: Sequence[Frame]) -> int:
         place = frame.box[::2].mean(), frame.box[1]
         label = axes.text(*place, frame.label.replace('$', r'\$'), ha='center', va='bottom')
         label.set(fontsize=7, bbox={'facecolor': back, 'edgecolor': 'none', 'pad': 1.2})
-        label.set_in_layout(False)  # before it has found its place
+        label.set_in_layout(False)  # its place is not final yet
         label.set_color('black' if back @ [0.299, 0.587, 0.114] > 0.5 else 'white')
         labels.append(label)
     middles = [frame.box.reshape(2, 2).mean(axis=0) for frame in frames]
@@ -174,8 +174,8 @@ def _draw_labels(axes: Axes, frames: Sequence[Frame]) -> int:
 def draw_tile(panel: Panel, side: int, lines: int = 2) -> np.ndarray:
     """Draws a panel as RGB, uint8, shape (H, W, 3).
 
-    H and W depend alone on ``side``, of the photograph in pixels, and ``lines``, for which the
-    title has room.
+    H and W depend only on ``side``, that of the photograph in pixels, and on ``lines``, the number
+    of lines in the title.
     """
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
     size = side / _DPI, (side + _LINE * lines + 6) / _DPI
@@ -187,7 +187,7 @@ def draw_tile(panel: Panel, side: int, lines: int = 2) -> np.ndarray:
 def join_tiles(
     tiles: Sequence[np.ndarray], columns: int, *, gap: int = 0, heading: str = ''
 ) -> np.ndarray:
-    """Puts pictures of one size into rows of ``columns``, below a heading if there is one."""
+    """Arranges pictures of equal size in rows of ``columns``, below an optional heading."""
     columns = min(columns, len(tiles))
     spaced = [np.pad(tile, ((0, 0), (0, gap), (0, 0)), constant_values=255) for tile in tiles]
     spaced += [np.full_like(spaced[0], 255)] * (-len(tiles) % columns)
@@ -200,13 +200,13 @@ def join_tiles(
 
 
 def render(figure: Figure) -> np.ndarray:
-    """The pixels of a figure, RGB, uint8, shape (H, W, 3)."""
+    """Renders a figure as RGB, uint8, shape (H, W, 3)."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
 
 
 def _wrap(text: str, width: int) -> str:
-    """Breaks lines to fit a width in pixels; for matplotlib they are no formula."""
+    """Wraps text to a width in pixels, and escapes it so that it is not read as a formula."""
     lines = [textwrap.fill(line, int(width / _CHARACTER)) for line in text.split('\n')]
     return '\n'.join(lines).replace('$', r'\$')

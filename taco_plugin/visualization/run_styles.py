@@ -1,4 +1,4 @@
-"""How a run looks and is called: alike in every figure that compares runs."""
+"""Style and name of a run, which are the same in every plot that compares runs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,17 +10,17 @@ from .figure import COLOURS, show_name
 
 _DASHES = ['-', '--', ':', '-.']
 _MARKERS = ['o', 's', '^', 'D', 'v', 'P', 'X', '<', '*', '>', 'p']
-"""Their number shares no factor with that of colours and dashes, so that styles repeat late."""
+"""Their number is coprime to those of colours and dashes, so that styles rarely repeat."""
 
 _LONGEST = 32
 _END = 18
-"""Characters of a long name that are kept of its end, where runs of a kind differ."""
+"""Characters kept at the end of a long name, where names of similar runs differ."""
 
 
 def run_style(number: int, size: float = 5.0, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
     """Colour, dashes and marker of a run, by its place among those compared.
 
-    Six runs differ in colour and in marker, 24 in colour or dashes, 264 in any of them.
+    Six runs differ in colour and marker, 24 in colour or dashes, 264 in any of the three.
 
     >>> run_style(6)
     {'color': '#E69F00', 'linestyle': '--', 'marker': 'X', 'markersize': 5.0}
@@ -36,7 +36,7 @@ def run_style(number: int, size: float = 5.0, **changes: Any) -> dict[str, Any]:
 
 
 def shorten_names(names: Iterable[str]) -> list[str]:
-    """Names in one line of at most 32 characters, numbered if they would not differ otherwise.
+    """Shortens names to one line of at most 32 characters, numbered if they would be equal.
 
     >>> shorten_names(['faster_rcnn_r50_weighted_hard_seed_0', 'retinanet'])
     ['faster_rcnn_r…ighted_hard_seed_0', 'retinanet']
@@ -49,7 +49,7 @@ def shorten_names(names: Iterable[str]) -> list[str]:
 
 
 def show_runs(names: Iterable[str]) -> list[str]:
-    """Short names of the runs as matplotlib is to be given them."""
+    """Short names of the runs, escaped for matplotlib."""
     return list(map(show_name, shorten_names(names)))
 
 
@@ -59,7 +59,7 @@ def _shorten(name: str) -> str:
 
 
 def name_runs(prefix: str, shown: Iterable[str], chosen: Iterable[Any]) -> list[str]:
-    """A sentence for a note that names the chosen runs or classes; none if there is none.
+    """Makes a sentence that lists the chosen runs or classes, or none if there are none.
 
     >>> name_runs('No ground truth', ['a', 'b', 'c'], [True, False, True])
     ['No ground truth: a, c.']
@@ -71,7 +71,7 @@ def name_runs(prefix: str, shown: Iterable[str], chosen: Iterable[Any]) -> list[
 def add_run_legend(figure: Figure, labels: Mapping[int, str], title: str, **changes: Any) -> None:  # noqa: ANN401
     """Puts a legend to the right of the panels, and makes room for it.
 
-    ``labels`` say what it says of the run of each number; ``changes`` are those of the style.
+    ``labels`` map the number of a run to its text; ``changes`` override its style.
     """
     figure.set_figheight(max(figure.get_figheight(), 1.2 + 0.2 * len(labels)))
     handles = [

@@ -1,4 +1,4 @@
-"""One photograph under several detectors."""
+"""Shows the detections of several runs on one photograph."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from .run_styles import shorten_names
 
 _COLUMNS = 4
 _SIDE = 440
-"""Of a photograph, pixels of the picture."""
+"""Length of a drawn photograph in pixels."""
 
 
 def side_by_side(
@@ -28,14 +28,14 @@ def side_by_side(
     """Draws a photograph with its true boxes, and with the detections of each run.
 
     Titles count the right, missed and wrong boxes at IoU 0.50, as
-    :func:`~taco_plugin.evaluation.detection_errors.judge_boxes` has them; labels of wrong
-    detections begin with a cross. Where a photograph cannot be read, its pictures say so.
+    judged by :func:`~taco_plugin.evaluation.detection_errors.judge_boxes`. Labels of wrong
+    detections begin with a cross. If a photograph cannot be read, its panels say so.
 
     Args:
-        path: The photograph, or a scaled copy; it is turned as its EXIF data say.
-        size: Width and height of the original photograph, whose pixels the boxes are in.
+        path: The photograph, or a scaled copy; it is rotated according to EXIF.
+        size: Width and height of the original photograph, in whose pixels the boxes are given.
         truth: Ground truth of this image.
-        runs: Name of each run -> its detections in this image that count, and their least score.
+        runs: Name of each run -> its detections in this image that count, and its threshold.
         classes: Name of each class.
 
     Returns:

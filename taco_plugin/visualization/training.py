@@ -1,4 +1,4 @@
-"""How a training went: its log, and a figure of it."""
+"""Reads a training log, and plots loss and validation mAP."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ from ..errors import InputError
 from .figure import COLOURS, DASHES, empty_figure, new_figure, say_in, show_name, style_axes
 
 _MOST_PARTS = 8
-_SMOOTHED = 40  # lines are averaged over about one part in so many
+_SMOOTHED = 40  # a moving average spans 1/40 of the line
 _LOG_RANGE = 50
 _METRIC = 'coco/bbox_mAP'
 
 
 def read_scalars(path: str | Path) -> list[dict[str, Any]]:
-    """Reads ``<work_dir>/<time>/vis_data/scalars.json``, one JSON object per line, in their order.
+    """Reads ``<work_dir>/<time>/vis_data/scalars.json``, one JSON object per line.
 
-    A last line that was cut off, as a crash leaves it, is left out with a warning.
+    A truncated last line, as a crash leaves it, is skipped with a warning.
 
     Raises:
-        InputError: If the file cannot be read, has no line, or another line is not a JSON object
+        InputError: If the file cannot be read or is empty, or any other line is not a JSON object
             with a ``step``.
     """
     try:
@@ -56,13 +56,13 @@ def read_scalars(path: str | Path) -> list[dict[str, Any]]:
 
 
 def plot_training(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Loss and its parts over iterations, and the mAP of the validations with the best marked.
+    """Loss and its parts over iterations, and validation mAP with the best one marked.
 
     If there are more than eight parts, those of one prefix (``d0.loss_cls``, ``d0.loss_bbox``)
-    are added up. A loss that is not finite and a mAP that is undefined are left out and counted.
+    are summed. Losses that are not finite and undefined mAPs are left out and counted.
 
     Raises:
-        InputError: If no validation in the rows of :func:`read_scalars` has a mAP.
+        InputError: If there are validations in ``rows``, but none has an mAP.
     """
     training = [row for row in rows if 'loss' in row]
     validations = [row for row in rows if 'loss' not in row]
@@ -86,7 +86,7 @@ def plot_training(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def smooth(values: np.ndarray) -> np.ndarray:
-    """Mean of each value and its neighbours, altogether one part in forty.
+    """Moving average over one fortieth of the values.
 
     >>> smooth(np.array([1.0, 2.0, 4.0]))
     array([1., 2., 4.])
@@ -95,7 +95,7 @@ def smooth(values: np.ndarray) -> np.ndarray:
     if not half:
         return values
     window = np.ones(2 * half + 1)
-    number = np.convolve(np.ones(len(values)), window, 'same')  # fewer at the ends
+    number = np.convolve(np.ones(len(values)), window, 'same')  # windows are shorter at the ends
     return np.convolve(values, window, 'same') / number
 
 
@@ -127,7 +127,7 @@ def _draw_losses(axes: Axes, training: Sequence[Mapping[str, Any]]) -> None:
 
 
 def scale_losses(axes: Axes, losses: np.ndarray) -> None:
-    """Makes the axis of losses logarithmic if they are of a wide range."""
+    """Makes the loss axis logarithmic if the losses have a wide range."""
     losses = losses[losses > 0]
     if len(losses) and np.divide(*np.percentile(losses, [99, 1])) > _LOG_RANGE:
         axes.set_yscale('log', nonpositive='mask')
@@ -135,7 +135,7 @@ def scale_losses(axes: Axes, losses: np.ndarray) -> None:
 
 
 def _loss_parts(training: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Iterations and values of each part, shape (2, N), the total first."""
+    """Part of the loss -> its iterations and values, shape (2, N), the total first."""
     names = dict.fromkeys(key for row in training for key in row if 'loss' in key)
     groups: dict[str, dict[str, None]] = {'loss': {'loss': None}}
     for name in names:
