@@ -1,4 +1,4 @@
-"""A small YOLOX that two CPU cores train in two minutes on the embedded sample, for `make demo`.
+"""A small YOLOX for `make demo`: two CPU cores train it on the embedded sample in two minutes.
 
 Train: tools/train.py configs/taco/demo.py
 Result: mAP50 0.629 on the sample's test split, the mean of seeds 0, 1 and 2 (0.582, 0.675, 0.630).

@@ -3,10 +3,10 @@
 Train: tools/train.py configs/taco/detr.py
 Result: not measured.
 
-The schedule is MMDetection's own for COCO, 150 epochs with a tenth of the learning rate after 100.
-DETR's authors advise its rate of 1e-4 for other data too, and users of small sets report 40 to 120
-epochs (facebookresearch/detr, discussions 22 and 341); the best checkpoint is the one that is kept.
-Linear scaling is on: the rate is for a batch of 16 and follows the batch size of the run.
+The schedule is MMDetection's for COCO: 150 epochs, with a tenth of the learning rate after 100.
+DETR's authors recommend its rate of 1e-4 for other data too, and users of small data sets report
+40 to 120 epochs (facebookresearch/detr, discussions 22 and 341); the best checkpoint is kept.
+Linear scaling is on: the rate is for a batch of 16, and is scaled to the batch size of the run.
 """
 
 _base_ = 'mmdet::detr/detr_r50_8xb2-150e_coco.py'

@@ -1,11 +1,11 @@
-"""DETR with sigmoid focal loss, as Conditional and Deformable DETR classify.
+"""DETR with sigmoid focal loss, as in Conditional and Deformable DETR.
 
 Train: tools/train.py configs/taco/detr_focal.py
 Result: not measured.
 
-Loss and matching cost weigh 2 and their gamma and alpha are 2 and 0.25, as in those detectors. The
-classifier starts from a probability of 0.01, as RetinaNet's does: 100 queries see a few objects.
-All else is detr.py's.
+Loss and matching cost have a weight of 2, a gamma of 2 and an alpha of 0.25, as in those detectors.
+The classifier starts from a probability of 0.01, as in RetinaNet: few of 100 queries match objects.
+All else is as in detr.py.
 """
 
 _base_ = './detr.py'

@@ -1,10 +1,10 @@
-"""DETR with cross-entropy in which the two most frequent classes weigh half.
+"""DETR with cross-entropy in which the two most frequent classes have a weight of 0.5.
 
 Train: tools/train.py configs/taco/detr_hard_weighted_ce.py
 Result: not measured.
 
-All other classes weigh 1, and a query that found no object 0.1, as in DETR. All else is
-detr_weighted_ce.py's.
+All other classes have a weight of 1, and queries without object 0.1, as in DETR. All else is as in
+detr_weighted_ce.py.
 """
 
 _base_ = './detr_weighted_ce.py'

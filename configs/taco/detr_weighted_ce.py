@@ -1,11 +1,11 @@
-"""DETR with cross-entropy weighted by the inverse density of the classes.
+"""DETR with cross-entropy weighted by inverse class frequency.
 
 Train: tools/train.py configs/taco/detr_weighted_ce.py
 Result: not measured.
 
-A query that found no object weighs 0.1, as in DETR, and the average is DETR's: by the weight of all
-queries. The weights of the training boxes have the mean 1, so that objects and background stay as
-balanced as they are in detr.py, whose schedule this is.
+As in DETR, queries without object have a weight of 0.1, and the loss is divided by the weights of
+all queries. The mean weight of the training boxes is 1, so that objects and background stay as
+balanced as in detr.py, whose schedule is used.
 """
 
 _base_ = './detr.py'

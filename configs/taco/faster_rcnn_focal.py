@@ -1,10 +1,10 @@
-"""Faster R-CNN whose second stage classifies under softmax focal loss.
+"""Faster R-CNN with softmax focal loss in its second stage.
 
 Train: tools/train.py configs/taco/faster_rcnn_focal.py
 Result: not measured.
 
-Gamma is the 2 of the focal loss paper; background is one of the classes of the softmax, so that no
-alpha is needed. All else is faster_rcnn.py's.
+Gamma is 2, as in the focal loss paper. Background is one of the classes of the softmax, so no alpha
+is needed. All else is as in faster_rcnn.py.
 """
 
 _base_ = './faster_rcnn.py'

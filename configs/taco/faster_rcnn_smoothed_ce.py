@@ -1,10 +1,10 @@
-"""Faster R-CNN whose second stage classifies under smoothed cross-entropy.
+"""Faster R-CNN with label smoothing in the cross-entropy of its second stage.
 
 Train: tools/train.py configs/taco/faster_rcnn_smoothed_ce.py
 Result: not measured.
 
-A tenth of each target is spread evenly over the classes and background, the amount of Inception v3
-(arXiv:1512.00567), which introduced it. All else is faster_rcnn.py's.
+A tenth of each target is spread evenly over the classes and background, as in Inception v3
+(arXiv:1512.00567), which introduced label smoothing. All else is as in faster_rcnn.py.
 """
 
 _base_ = './faster_rcnn.py'

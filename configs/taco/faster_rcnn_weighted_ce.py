@@ -1,10 +1,10 @@
-"""Faster R-CNN whose second stage classifies under cross-entropy weighted by inverse density.
+"""Faster R-CNN with cross-entropy weighted by inverse class frequency in its second stage.
 
 Train: tools/train.py configs/taco/faster_rcnn_weighted_ce.py
 Result: not measured.
 
-The weights of the training boxes have the mean 1, so that objects and background stay as balanced
-as they are in faster_rcnn.py, whose settings the others are.
+The mean weight of the training boxes is 1, so that objects and background stay as balanced as in
+faster_rcnn.py. All else is as there.
 """
 
 _base_ = './faster_rcnn.py'

@@ -3,8 +3,8 @@
 Train: tools/train.py configs/taco/mask_rcnn.py
 Result: not measured.
 
-Learns TACO's polygons, and is scored on boxes and masks. The schedule is faster_rcnn.py's.
-Linear scaling is on: the rate is for a batch of 16 and follows the batch size of the run.
+It learns from TACO's polygons, and is scored on boxes and masks. The schedule is faster_rcnn.py's.
+Linear scaling is on: the rate is for a batch of 16, and is scaled to the batch size of the run.
 """
 
 _base_ = 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'

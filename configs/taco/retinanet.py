@@ -4,7 +4,7 @@ Train: tools/train.py configs/taco/retinanet.py
 Result: not measured.
 
 The schedule is faster_rcnn.py's; the learning rate is stock RetinaNet's, 0.01.
-Linear scaling is on: the rate is for a batch of 16 and follows the batch size of the run.
+Linear scaling is on: the rate is for a batch of 16, and is scaled to the batch size of the run.
 """
 
 _base_ = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'

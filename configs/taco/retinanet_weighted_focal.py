@@ -3,10 +3,10 @@
 Train: tools/train.py configs/taco/retinanet_weighted_focal.py
 Result: not measured.
 
-Classes weigh by their effective number of boxes (arXiv:1901.05555, with its beta of 0.999), with a
-mean of 1 over the training boxes. Background weighs three times an object, as RetinaNet's alpha of
-0.25 has it, and the factor of the whole makes an average object weigh 0.25. All else is
-retinanet.py's.
+Classes are weighted by their effective number of boxes (arXiv:1901.05555, beta 0.999), with a mean
+of 1 over the training boxes. Background has three times the weight of an object, as with
+RetinaNet's alpha of 0.25, and the loss weight gives an average object a weight of 0.25. All else is
+as in retinanet.py.
 """
 
 _base_ = './retinanet.py'

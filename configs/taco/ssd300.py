@@ -3,10 +3,10 @@
 Train: tools/train.py configs/taco/ssd300.py
 Result: not measured.
 
-The schedule is MMDetection's own for COCO, 24 epochs of five passes. Its augmentation may enlarge
-an image's canvas 16 times, so that photographs are made smaller first: to 1000 px, of which the
-smallest crop, 0.3 of a side, is SSD's 300 px.
-Linear scaling is on: the rate is for a batch of 64 and follows the batch size of the run.
+The schedule is MMDetection's for COCO, 24 epochs of five passes over the data. Its augmentation may
+enlarge the canvas of an image 16 times, so photographs are first resized to 1000 px; the smallest
+crop, 0.3 of a side, is then SSD's 300 px.
+Linear scaling is on: the rate is for a batch of 64, and is scaled to the batch size of the run.
 """
 
 _base_ = 'mmdet::ssd/ssd300_coco.py'

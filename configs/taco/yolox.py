@@ -3,9 +3,9 @@
 Train: tools/train.py configs/taco/yolox.py
 Result: not measured.
 
-The schedule is stock, 300 epochs with the last 15 free of mosaic: YOLOX's authors found that what
-trains COCO from scratch also fine-tunes other data (Megvii-BaseDetection/YOLOX, discussion 1604).
-Linear scaling is on: the rate, 0.01, is for a batch of 64 and follows the batch size of the run.
+The schedule is stock: 300 epochs, the last 15 without mosaic. YOLOX's authors found that it suits
+fine-tuning as well as training from scratch (Megvii-BaseDetection/YOLOX, discussion 1604).
+Linear scaling is on: the rate, 0.01 for a batch of 64, is scaled to the batch size of the run.
 """
 
 _base_ = 'mmdet::yolox/yolox_s_8xb8-300e_coco.py'

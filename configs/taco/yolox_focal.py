@@ -1,10 +1,10 @@
-"""YOLOX-s that classifies under focal loss.
+"""YOLOX-s with focal loss for its classes.
 
 Train: tools/train.py configs/taco/yolox_focal.py
 Result: not measured.
 
-YOLOX classifies only where there is an object, so that no alpha is needed against background; gamma
-is the 2 of the focal loss paper. All else is yolox.py's.
+YOLOX classifies only where there is an object, so no alpha is needed to balance background. Gamma
+is 2, as in the focal loss paper. All else is as in yolox.py.
 """
 
 _base_ = './yolox.py'

@@ -1,10 +1,10 @@
-"""YOLOX-s that classifies under cross-entropy weighted by the inverse density of the classes.
+"""YOLOX-s with cross-entropy weighted by inverse class frequency.
 
 Train: tools/train.py configs/taco/yolox_weighted_ce.py
 Result: not measured.
 
-The weights of the training boxes have the mean 1, so that the losses of boxes and objectness keep
-their share. All else is yolox.py's.
+The mean weight of the training boxes is 1, so that the balance with the box and objectness losses
+is kept. All else is as in yolox.py.
 """
 
 _base_ = './yolox.py'
