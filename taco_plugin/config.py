@@ -18,7 +18,7 @@ METRICS: dict[str, list[str]] = {
     **{'CocoMetric': [], 'LVISMetric': [], 'CityScapesMetric': ['segm']},
     **{'CocoPanopticMetric': ['bbox', 'segm'], 'OpenImagesMetric': ['bbox'], 'VOCMetric': ['bbox']},
 }
-"""Metrics that a TacoMetric replaces, and what it then scores; if empty, what they score."""
+"""Replaceable metrics -> what a TacoMetric then scores; if empty, what the metric scores."""
 
 OF_THE_OLD_FILES = ('ann_file', 'data_prefix', 'data_root', 'metainfo', 'seg_map_suffix', 'type')
 KEPT = (

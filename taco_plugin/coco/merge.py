@@ -139,7 +139,7 @@ def _add_file(merged: Coco, name: str, coco: Coco, seen: dict[tuple[str, str], d
 
 
 def _keys(image: dict) -> Iterator[tuple[str, str]]:
-    """Yields the keys of an image that no two photographs share."""
+    """Yields the keys of an image by which duplicates are found."""
     url = image.get('flickr_url')
     if isinstance(url, str) and url:
         yield 'flickr_url', url

@@ -99,7 +99,7 @@ def index_coco(coco: Coco, api: type[Api]) -> Api:
     """Wraps ``coco`` in an instance of ``api``, pycocotools' or MMDetection's ``COCO``."""
     indexed = api()
     indexed.dataset = coco  # type: ignore[attr-defined]
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does
+    with contextlib.redirect_stdout(io.StringIO()):  # silences its progress messages
         indexed.createIndex()  # type: ignore[attr-defined]
     # MMDetection's names for pycocotools' indexes; its constructor sets them only for a file.
     indexed.img_ann_map = indexed.imgToAnns  # type: ignore[attr-defined]

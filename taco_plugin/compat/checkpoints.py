@@ -25,7 +25,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from ..errors import InputError
 
-# In what torch says when a file is cut or changed.
+# Parts of torch's messages for truncated or altered files.
 DAMAGE = ('PytorchStreamReader', 'inline_container', 'hasRecord', 'corrupt', 'wrong byte size')
 STATISTICS = ('min', 'max', 'current', 'mean')
 

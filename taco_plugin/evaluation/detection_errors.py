@@ -128,7 +128,7 @@ def choose_images(
 
     Args:
         truth: Ground truth of all images.
-        runs: Detections of each of one or more runs.
+        runs: Detections of each run, of which there is at least one.
         thresholds: Confidence threshold of each run.
         count: Maximum number of images.
 

@@ -17,7 +17,7 @@ Log = Sequence[Mapping[str, Any]]
 """A training log, as :func:`~taco_plugin.visualization.read_scalars` returns it."""
 
 _MARKS = 7
-"""Number of markers on a line, at other places than those of the other runs."""
+"""Number of markers per line; they are offset between runs."""
 
 _METRIC = 'coco/bbox_mAP'
 _LOSS_NOTE = (

@@ -31,8 +31,8 @@ class ClassWeightedLoss(nn.Module):
             annotation file is missing when the loss is built, only training is refused.
         background_weight: Weight of background samples (no object), >= 0.
         avg_by_weight: Divide by the sum of the weights of all samples, over all processes, instead
-            of the head's average factor, as DETR does. For heads whose loss is computed in every
-            iteration, with reduction ``mean``.
+            of the head's average factor, as DETR does. It requires reduction ``mean``, and a head
+            whose loss is computed in every iteration.
         reduction: ``none``, ``mean`` or ``sum``.
         loss_weight: Factor of the loss.
 
