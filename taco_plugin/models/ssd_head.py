@@ -3,6 +3,7 @@
 from typing import Any
 
 from mmdet.models.dense_heads import SSDHead
+from mmdet.models.losses import smooth_l1_loss
 from mmdet.registry import MODELS
 from torch import Tensor
 
@@ -48,6 +49,13 @@ class TacoSSDHead(SSDHead):
         background = losses[labels == self.num_classes]
         count = min(self.train_cfg['neg_pos_ratio'] * len(objects), len(background))
         loss_cls = (objects.sum() + background.topk(count).values.sum()) / avg_factor
-        stock = cls_score.detach(), bbox_pred, anchor, labels, label_weights
-        _, loss_bbox = super().loss_by_feat_single(*stock, bbox_targets, bbox_weights, avg_factor)
+        if self.reg_decoded_bbox:
+            bbox_pred = self.bbox_coder.decode(anchor, bbox_pred)
+        loss_bbox = smooth_l1_loss(
+            bbox_pred,
+            bbox_targets,
+            bbox_weights,
+            beta=self.train_cfg['smoothl1_beta'],
+            avg_factor=avg_factor,
+        )
         return loss_cls[None], loss_bbox
