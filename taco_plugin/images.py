@@ -33,17 +33,22 @@ def leads_outside(file_name: str) -> bool:
     return bool(windows.anchor or '..' in windows.parts or PurePosixPath(file_name).is_absolute())
 
 
+def read_exif(image: 'Image.Image') -> 'Image.Exif':
+    """EXIF of an opened image; empty if it is missing or broken, which OpenCV ignores too."""
+    from PIL import Image
+
+    exif = Image.Exif()
+    with suppress(Exception):  # Pillow promises no particular error
+        exif.load(image.info.get('exif', b''))
+    return exif
+
+
 def read_orientation(image: 'Image.Image') -> int:
     """EXIF orientation of an opened image, 1 to 8; anything else in the file counts as 1.
 
     An orientation in XMP, which Pillow also reads, is ignored, as OpenCV and browsers do.
     """
-    from PIL import Image
-
-    exif = Image.Exif()
-    with suppress(Exception):  # Pillow promises no particular error; OpenCV ignores broken EXIF too
-        exif.load(image.info.get('exif', b''))
-    orientation = exif.get(ORIENTATION_TAG)
+    orientation = read_exif(image).get(ORIENTATION_TAG)
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 

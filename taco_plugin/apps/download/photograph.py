@@ -1,6 +1,5 @@
 """Makes the bytes that were fetched a photograph that every reader sees alike, or refuses them."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +11,7 @@ from ...images import (
     Size,
     decode_size,
     displayed_size,
+    read_exif,
     read_orientation,
     turn_upright,
 )
@@ -144,9 +144,7 @@ def _list_changes(image: 'Image.Image', photo: Photo) -> tuple[str, ...]:
 def _encode(image: 'Image.Image', photo: Photo) -> bytes:
     from PIL import Image
 
-    exif = Image.Exif()
-    with suppress(Exception):  # of damaged EXIF: Pillow promises no particular error
-        exif.load(image.info.get('exif', b''))
+    exif = read_exif(image)
     exif.pop(ORIENTATION_TAG, None)
     packed = exif.tobytes() if len(exif) else b''
     # Of other modes the colour profile describes other channels.
