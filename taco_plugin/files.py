@@ -5,9 +5,11 @@ import json
 import math
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,12 @@ def read_json(path: str | Path) -> Any:  # noqa: ANN401
     Raises:
         InputError: If the file cannot be read or is not JSON; says where.
     """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise InputError(f'{path}: cannot be read (a pipe or a device; give a file)')
     try:
-        return json.loads(Path(path).read_bytes())
+        return json.loads(Path(path).read_bytes(), object_pairs_hook=_unique)
+    except InputError as error:
+        raise InputError(f'{path}: {error}') from None
     except OSError as error:
         raise InputError(f'{path}: cannot be read ({error.strerror})') from None
     except json.JSONDecodeError as error:
@@ -33,6 +39,15 @@ def read_json(path: str | Path) -> Any:  # noqa: ANN401
         raise InputError(f'{path}: nested too deeply') from None
     except ValueError:  # Python refuses to convert whole numbers of thousands of digits
         raise InputError(f'{path}: holds a number that is too large') from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuses what JSON allows, and readers resolve by dropping all but the last."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+        raise InputError(f'{twice!r} stands twice in one object')
+    return entries
 
 
 def to_json(value: Any, indent: int | None = None) -> str:  # noqa: ANN401
@@ -80,57 +95,78 @@ def write_files(folder: str | Path, texts: Mapping[str, str | None]) -> None:
     Raises:
         InputError: If a file cannot be written; names it.
     """
-    paths = {Path(folder) / name: text for name, text in texts.items()}
-    with _removing_folders(*(path.parent for path in paths)), _naming_errors(folder):
-        for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        _replace_files(paths)
+    removed = [name for name, text in texts.items() if text is None]
+    with stage_folder(folder, removed) as stage:
+        for name, text in texts.items():
+            if text is not None:
+                with _naming_errors(stage / name):
+                    (stage / name).parent.mkdir(parents=True, exist_ok=True)
+                    (stage / name).write_text(text, encoding='utf-8')
 
 
 def write_file(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Writes a temporary file and renames it, so that the file is written whole or not at all.
+    """Writes a file whole or not at all.
 
     Args:
         path: The file to write; its folder is created if missing.
-        write: Called with the temporary path, to which it must write the file.
+        write: Called with a temporary path, to which it must write the file.
 
     Raises:
-        InputError: If the file cannot be written; names it.
+        InputError: If the file cannot be written, or another that ``write`` needs not be read;
+            names it.
     """
     path = Path(path)
-    beside = _beside(path, 'new')
-    try:
+    with _naming_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        os.replace(beside, path)
-    except OSError as error:
-        raise InputError(f'{path}: cannot be written ({error.strerror})') from None
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+    with stage_folder(path.parent) as stage, _naming_errors(stage / path.name):
+        write(stage / path.name)
 
 
 @contextmanager
-def stage_folder(folder: str | Path) -> Iterator[Path]:
-    """Yields a new hidden folder in ``folder``; on success its files are moved to ``folder``.
+def stage_folder(folder: str | Path, removed: Collection[str] = ()) -> Iterator[Path]:
+    """Yields a hidden folder in ``folder``; on success all that is in it is moved to ``folder``.
 
-    Files of the same name are replaced one by one; other files stay. ``folder`` is created if
-    missing. After an error, only what this call created is removed: the hidden folder, and parents
-    that are empty.
+    Files of the same name are replaced; other files stay. After an error, everything is as before:
+    only what this call created is removed, which are the hidden folder, and parents that are empty.
+    What a run that was killed has left in ``folder`` is removed first.
+
+    Args:
+        folder: Created if missing.
+        removed: Paths in ``folder`` of files to remove.
 
     Raises:
-        InputError: If ``folder`` cannot be created or written.
+        InputError: If ``folder`` cannot be created or written; names the file.
     """
     folder = Path(folder)
-    with _removing_folders(folder), _naming_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix='.new.', dir=folder))
+    stage = folder / f'.new.{os.urandom(4).hex()}'
+    new, old = stage / 'new', stage / 'old'
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    with ExitStack() as until_end:
         try:
-            yield stage
-            for path in stage.iterdir():
-                os.replace(path, folder / path.name)
+            with _naming_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                with _locked(folder):
+                    _remove_leftovers(folder)
+                    new.mkdir(parents=True)
+                    until_end.enter_context(_locked(stage))
+                yield new
+                with _locked(folder), _uninterrupted():
+                    unlinked = ((None, folder / path) for path in removed)
+                    _move([*unlinked, *_list_moves(new, folder)], folder, old)
+        except InputError as error:
+            raise InputError(str(error).replace(str(new), str(folder))) from error
         finally:
-            shutil.rmtree(stage, ignore_errors=True)
+            with _uninterrupted():
+                shutil.rmtree(stage, ignore_errors=True)
+                for path in missing:
+                    with suppress(OSError):  # it is not empty, or was not created
+                        path.rmdir()
+
+
+def is_vacant(folder: str | Path) -> bool:
+    """Whether a folder is missing, or holds at most what :func:`stage_folder` makes in it."""
+    path = Path(folder)
+    return not path.exists() or all(entry.name.startswith('.new.') for entry in path.iterdir())
 
 
 def check_writable(folder: str | Path) -> None:
@@ -144,58 +180,129 @@ def check_writable(folder: str | Path) -> None:
         raise InputError(f'{folder}: cannot be written (no permission in {existing})')
 
 
-def _replace_files(texts: Mapping[Path, str | None]) -> None:
-    new = {path: _beside(path, 'new') for path in texts}
-    old = {path: _beside(path, 'old') for path in texts}
+def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[str | Path]) -> None:
+    """Raises an InputError early if a command would write over what it reads, also by a link.
+
+    Files and folders need not exist; None is ignored.
+    """
+    read = {_identify(path) for path in inputs if path is not None} - {None}
+    for path in outputs:
+        if _identify(path) in read:
+            which = 'an input of this command, which it would write over'
+            raise InputError(f'{path}: {which}; give another --out')
+
+
+def _identify(path: str | Path) -> tuple[int, int] | None:
+    """What all names of a file share; None if there is no such file."""
+    with suppress(OSError, ValueError):
+        status = os.stat(path)
+        return status.st_dev, status.st_ino
+    return None
+
+
+def _list_moves(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
+    """Yields files, and folders that ``target`` lacks, with their places in ``target``."""
+    for path in sorted(source.iterdir()):
+        place = target / path.name
+        if path.is_dir() and place.is_dir():
+            yield from _list_moves(path, place)
+        else:
+            yield path, place
+
+
+def _move(moves: Sequence[tuple[Path | None, Path]], folder: Path, old: Path) -> None:
+    """Moves files to their places; what was there goes to ``old``, and returns after an error."""
+    for path, place in moves:
+        if place.is_dir() or (path and path.is_dir() and os.path.lexists(place)):
+            kind = 'folder' if place.is_dir() else 'file'
+            raise FileExistsError(errno.EEXIST, f'it is a {kind}', str(place))
     done: list[tuple[Path, Path]] = []
     try:
-        for path, text in texts.items():
-            if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, 'it is a folder', str(path))
-            if text is not None:
-                new[path].write_text(text, encoding='utf-8')
-        for path, text in texts.items():
-            if path.exists():
-                os.replace(path, old[path])
-                done.append((path, old[path]))
-            if text is not None:
-                os.replace(new[path], path)
-                done.append((new[path], path))
+        for path, place in moves:
+            if os.path.lexists(place):
+                kept = old / place.relative_to(folder)
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                if path is not None:
+                    with suppress(OSError):  # without hard links, it is missing for a moment
+                        os.link(place, kept)
+                if not os.path.lexists(kept):
+                    os.replace(place, kept)
+                done.append((place, kept))
+            if path is not None:
+                os.replace(path, place)
+                done.append((path, place))
     except BaseException:
-        for source, target in reversed(done):
-            os.replace(target, source)
+        for path, place in reversed(done):
+            os.replace(place, path)
         raise
-    finally:
-        for leftover in (*new.values(), *old.values()):
-            with suppress(OSError):
-                leftover.unlink(missing_ok=True)
-
-
-def _beside(path: Path, role: str) -> Path:
-    """Hidden path unique to this process, in the same folder so that renaming cannot fail."""
-    return path.with_name(f'.{path.name}.{os.getpid()}.{role}')
 
 
 @contextmanager
-def _naming_errors(folder: str | Path) -> Iterator[None]:
+def _locked(folder: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Yields whether no other has locked the folder meanwhile; False if the system cannot say."""
+    descriptor, is_locked = None, False
+    try:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            descriptor = os.open(folder, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            is_locked = True
+        yield is_locked
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Puts off Ctrl+C and SIGTERM to the end; they reach the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda got, _: received.append(got)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if received:
+            signal.raise_signal(received[0])
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Removes what runs that were killed have left in a folder to which this run may not write."""
+    if Path(folder).is_dir():
+        with _locked(Path(folder)):
+            _remove_leftovers(Path(folder))
+
+
+@cache
+def _remove_leftovers(folder: Path) -> None:
+    """Removes, once per run, what runs that were killed have left; what they replaced returns."""
+    for stage in folder.glob('.new.????????/'):
+        with _locked(stage, wait=False) as is_left, suppress(OSError):
+            if is_left:
+                for kept, place in _list_moves(stage / 'old', folder):
+                    if not os.path.lexists(place):
+                        os.replace(kept, place)
+        if is_left:
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+@contextmanager
+def _naming_errors(target: Path) -> Iterator[None]:
+    """Names the file that could not be written to ``target``, or not be read for it."""
     try:
         yield
     except OSError as error:
-        place = error.filename or folder
-        raise InputError(f'{place}: cannot be written ({error.strerror})') from None
-
-
-@contextmanager
-def _removing_folders(*folders: Path) -> Iterator[None]:
-    """Removes, on exit, the folders and parents that were created meanwhile but are empty."""
-    paths = {path for folder in folders for path in [folder, *folder.parents]}
-    missing = [path for path in paths if not path.exists()]
-    try:
-        yield
-    finally:
-        for path in sorted(missing, key=lambda path: len(path.parts), reverse=True):
-            with suppress(OSError):
-                path.rmdir()
+        named = error.filename2 or error.filename
+        place = Path(named) if isinstance(named, str) else target
+        place = target if target.is_relative_to(place) else place
+        verb = 'written' if place.is_relative_to(target) else 'read'
+        raise InputError(f'{place}: cannot be {verb} ({error.strerror or error})') from None
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

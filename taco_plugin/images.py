@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from stat import S_ISREG
 from typing import IO, TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -70,11 +71,11 @@ def turn_upright(image: 'Image.Image') -> 'Image.Image':
     return image if turn < 0 else image.transpose(Image.Transpose[turns[turn]])
 
 
-def decode_size(source: str | Path | IO[bytes]) -> Size:
+def decode_size(source: Path | IO[bytes], formats: tuple[str, ...] | None = None) -> Size:
     """Decodes a photograph completely and returns its size as displayed.
 
     A JPEG is decoded at an eighth of its size, which still reads all of its data. A file that is
-    cut short is found by Pillow's decoder.
+    cut short is found by Pillow's decoder. ``formats`` are Pillow's names of those allowed.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -82,9 +83,9 @@ def decode_size(source: str | Path | IO[bytes]) -> Size:
     """
     from PIL import Image
 
-    if isinstance(source, Path) and source.is_fifo():  # opening it could block
-        raise OSError('a pipe, no file')
-    with Image.open(source) as image:
+    if isinstance(source, Path) and not S_ISREG(source.stat().st_mode):  # opening it could block
+        raise OSError('no file, but a folder, pipe, socket or device')
+    with Image.open(source, formats=formats) as image:
         size = displayed_size(image)
         image.draft('L', (1, 1))
         image.load()

@@ -48,6 +48,52 @@ def run_tool():
     return run
 
 
+# Renames are how files get to their places: a run can be stopped at each of them.
+STOP = """
+import os, pathlib, runpy, signal, sys
+folder, precious, number, name = sys.argv[1:5]
+left, replace, mkdir = [int(number)], os.replace, os.mkdir
+def stop():
+    left[0] = -1
+    if precious:
+        pathlib.Path(precious).parent.mkdir(parents=True, exist_ok=True)
+        pathlib.Path(precious).write_text('precious')
+    os.kill(os.getpid(), getattr(signal, name))
+def stopping_replace(source, target):
+    left[0] -= str(target).startswith(folder) and '/.new.' not in str(target)
+    if left == [0]:
+        stop()
+    replace(source, target)
+def stopping_mkdir(path, *args, **options):
+    mkdir(path, *args, **options)
+    if left == [0] and str(path).startswith(folder) and str(path).endswith('/new'):
+        stop()
+os.replace, os.mkdir = stopping_replace, stopping_mkdir
+sys.argv = sys.argv[5:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
+@pytest.fixture(scope='session')
+def stop_tool():
+    """Runs a command that is sent a signal before the nth file gets to its place in a folder.
+
+    With 0, that is as soon as there is something in the folder. It writes the file ``precious``, if
+    one is named, first. Returns exit status and stderr.
+    """
+
+    def run(signal, number, folder, tool, *args, precious=''):
+        command = [sys.executable, '-c', STOP, folder, precious, number, signal]
+        command += [ROOT / 'tools' / tool, *args]
+        env = {**os.environ, 'OMP_NUM_THREADS': '1'}
+        done = subprocess.run(
+            [*map(str, command)], capture_output=True, text=True, timeout=600, env=env
+        )
+        return done.returncode, done.stderr
+
+    return run
+
+
 @pytest.fixture(scope='session')
 def small_taco(tmp_path_factory, run_tool) -> Path:
     """A drawn data set of 16 images, prepared for taco10, as the configs expect data/taco."""

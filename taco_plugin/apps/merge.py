@@ -1,16 +1,16 @@
 """Merges annotation files on disk."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ..coco.clean import KINDS, count_changes, report_changes
+from ..coco.clean import KINDS, clean_annotations, count_changes, report_changes
+from ..coco.images import find_image_folder, name_image_folder
 from ..coco.merge import MergedFile, merge_cocos
-from ..coco.read import read_coco
+from ..coco.read import Coco, read_coco
 from ..coco.statistics import report_counts
 from ..errors import InputError
-from ..files import check_writable, to_json, write_files
+from ..files import check_writable, refuse_overwriting, to_json, write_files
 
 _SHOWN = 3
 
@@ -33,17 +33,37 @@ def merge_files(paths: Sequence[str], out: str) -> str:
         raise InputError('give two files or more to merge')
     if target.suffix.lower() != '.json':
         raise InputError(f'{out}: the merged file must be a .json')
-    if any(os.path.exists(out) and os.path.samefile(path, out) for path in paths):
-        raise InputError(f'{out}: is one of the files to merge; give another name')
+    beside = target.with_name(f'{target.stem}.report.json')
+    refuse_overwriting(paths, [target, beside])
     check_writable(target.parent)
-    merged, files = merge_cocos([(path, read_coco(path)) for path in paths])
+    cocos = [(path, read_coco(path)) for path in paths]
+    merged, files = merge_cocos(cocos)
+    folders = {find_image_folder(path, coco) for path, coco in cocos}
+    folder = folders.pop() if len(folders) == 1 else None
+    if folder is not None:
+        merged['info']['image_folder'] = name_image_folder(folder, target.parent)
     counts = report_counts(merged)
     described = [{**asdict(file), 'changes': report_changes(file.changes)} for file in files]
     report = to_json({'counts': counts, 'files': described}, indent=2)
-    write_files(target.parent, {target.name: to_json(merged), f'{target.stem}.report.json': report})
+    try:
+        text = to_json(merged)
+    except InputError:
+        for path, coco in cocos:  # to name the file and the place in it
+            _check_json(path, clean_annotations(coco)[0])
+        raise
+    write_files(target.parent, {target.name: text, beside.name: report})
     lines = [line for index, file in enumerate(files) for line in _format_file(file, index == 0)]
+    if folders:
+        lines.append('info.image_folder left out: not all files name the same')
     images, boxes, categories = counts.values()
     return '\n'.join([*lines, f'merged: {images} images, {boxes} boxes, {categories} categories'])
+
+
+def _check_json(path: str, coco: Coco) -> None:
+    try:
+        to_json(coco)
+    except InputError as error:
+        raise InputError(f'{path}: {error}') from None
 
 
 def _format_file(file: MergedFile, is_first: bool) -> Iterator[str]:

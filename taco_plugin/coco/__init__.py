@@ -1,6 +1,12 @@
 """Pure functions on COCO files that have been read into a dict."""
 
-from .categories import fit_categories, load_for_taxonomy, order_categories, remap_categories
+from .categories import (
+    fit_categories,
+    load_dataset,
+    load_for_taxonomy,
+    order_categories,
+    remap_categories,
+)
 from .clean import KINDS, Change, clean_annotations, clip_box, count_changes, report_changes
 from .images import (
     PROBLEMS,

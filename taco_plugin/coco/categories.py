@@ -1,11 +1,12 @@
 """Maps the categories of a COCO file to the classes of a taxonomy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
 from ..taxonomies import Taxonomy
-from .clean import Change, clean_annotations
+from .clean import KINDS, Change, clean_annotations, count_changes
+from .images import check_file_names, find_image_folder
 from .read import Coco, read_coco
 
 
@@ -89,6 +90,40 @@ def load_for_taxonomy(path: str | Path, taxonomy: Taxonomy) -> tuple[Coco, list[
         return fit_categories(coco, taxonomy), changes
     except InputError as error:
         raise InputError(f'{path}: {error}') from None
+
+
+def load_dataset(
+    path: str | Path, taxonomy: Taxonomy, log: Callable[[str], object]
+) -> tuple[Coco, Path | None]:
+    """Reads the file of a data set whose photographs are to be loaded.
+
+    Args:
+        path: As for :func:`load_for_taxonomy`.
+        taxonomy: Likewise.
+        log: Called with a line about what was cleaned, if anything was.
+
+    Returns:
+        The file, and :func:`find_image_folder` of it.
+
+    Raises:
+        InputError: As :func:`load_for_taxonomy`; if there is no such file; if the name of a
+            photograph leads out of its folder.
+    """
+    if not Path(path).is_file():
+        raise InputError(
+            f'{path}: no such annotation file; write it with '
+            'tools/dataset_converters/prepare_taco.py, or set TACO_DATA_ROOT to its folder'
+        )
+    coco, changes = load_for_taxonomy(path, taxonomy)
+    if changes:
+        counts = [f'{KINDS[kind]} ({count})' for kind, count in count_changes(changes).items()]
+        log(f'{path}: {"; ".join(counts)}')
+    for problem in check_file_names(coco):
+        raise InputError(
+            f'{path}: the file name {problem.file_name!r} {problem.detail} of the '
+            'photographs; prepare_taco.py drops such images'
+        )
+    return coco, find_image_folder(path, coco)
 
 
 def order_categories(coco: Coco, classes: Sequence[str]) -> Coco:

@@ -3,12 +3,13 @@
 import itertools
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .read import Coco, is_number
+from .read import Coco, is_number, is_whole
 
 KINDS = {
     'image_unknown': 'annotations dropped: the file has no such image',
@@ -17,6 +18,7 @@ KINDS = {
     'box_outside': 'boxes dropped: wholly outside the image',
     'box_clipped': 'boxes clipped to the image',
     'polygon_dropped': 'segmentations with invalid polygons dropped',
+    'segmentation_from_box': 'segmentations filled in from the box, being missing or invalid',
     'area_from_polygons': 'areas filled in from the polygons',
     'area_from_box': 'areas filled in from the box',
     'iscrowd_filled': 'iscrowd filled in with 0',
@@ -52,9 +54,11 @@ def clean_annotations(coco: Coco) -> tuple[Coco, list[Change]]:
       area or lie wholly outside their image.
     - Clipped: boxes that leave their image. Polygons stay as they are.
     - Dropped from their segmentation: polygons of fewer than 3 points, or with coordinates that
-      are not finite.
-    - Filled in: ``area`` that is missing, not finite or not positive, or larger than the clipped
-      box; ``iscrowd`` that is missing or neither 0 nor 1.
+      are not finite or farther out than twice the longer side of the image.
+    - Filled in: ``segmentation`` that has no valid polygon, or is a run-length mask that does not
+      fit its image, or is missing though other annotations have one: a detector of boxes can use
+      the object, and one of masks needs a mask of each. ``area`` that is missing, not finite or not
+      positive, or larger than the clipped box; ``iscrowd`` that is missing or neither 0 nor 1.
     - Renumbered: duplicate ids, and the id 0, which pycocotools takes for "no match".
 
     Cleaning is idempotent. The input is not modified.
@@ -64,6 +68,7 @@ def clean_annotations(coco: Coco) -> tuple[Coco, list[Change]]:
     """
     images = {image['id']: image for image in coco['images']}
     new_ids = itertools.count(max([0, *(entry['id'] for entry in coco['annotations'])]) + 1)
+    has_masks = any(annotation.get('segmentation') for annotation in coco['annotations'])
     taken: set[int] = set()
     annotations, changes = [], []
     for annotation in coco['annotations']:
@@ -72,7 +77,7 @@ def clean_annotations(coco: Coco) -> tuple[Coco, list[Change]]:
         if reason := _find_reason_to_drop(annotation['bbox'], image):
             changes.append(Change(reason, *ids, annotation['bbox'], None))
             continue
-        repairs = [*_find_repairs(annotation, image)]
+        repairs = [*_find_repairs(annotation, image, has_masks=has_masks)]
         if annotation['id'] in taken or annotation['id'] == 0:
             kind = 'id_duplicate' if annotation['id'] in taken else 'id_zero'
             repairs.append((kind, 'id', next(new_ids)))
@@ -95,7 +100,9 @@ def _find_reason_to_drop(box: list[float], image: dict) -> str | None:
     return None if clip_box(box, image['width'], image['height']) else 'box_outside'
 
 
-def _find_repairs(annotation: dict, image: dict) -> Iterator[tuple[str, str, Any]]:
+def _find_repairs(
+    annotation: dict, image: dict, *, has_masks: bool
+) -> Iterator[tuple[str, str, Any]]:
     """Yields the kind, field and new value of each repair of an annotation."""
     box = clip_box(annotation['bbox'], image['width'], image['height'])
     assert box is not None
@@ -103,12 +110,14 @@ def _find_repairs(annotation: dict, image: dict) -> Iterator[tuple[str, str, Any
         yield 'box_clipped', 'bbox', box
     segmentation = annotation.get('segmentation')
     polygons = segmentation if isinstance(segmentation, list) else []
-    valid = [
-        polygon
-        for polygon in polygons
-        if len(polygon) >= 6 and len(polygon) % 2 == 0 and all(map(math.isfinite, polygon))
-    ]
-    if len(valid) < len(polygons):
+    farthest = 2 * max(image['width'], image['height'])
+    valid = [polygon for polygon in polygons if _is_polygon(polygon, farthest)]
+    is_mask = isinstance(segmentation, dict) and _is_run_length_mask(segmentation, image)
+    if has_masks and not valid and not is_mask:
+        x, y, w, h = box
+        corners = [x, y, x + w, y, x + w, y + h, x, y + h]
+        yield 'segmentation_from_box', 'segmentation', [corners]
+    elif len(valid) < len(polygons):
         yield 'polygon_dropped', 'segmentation', valid
     area = annotation.get('area')
     largest = math.inf if box == annotation['bbox'] else box[2] * box[3]
@@ -120,6 +129,41 @@ def _find_repairs(annotation: dict, image: dict) -> Iterator[tuple[str, str, Any
             yield 'area_from_box', 'area', box[2] * box[3]
     if annotation.get('iscrowd') not in (0, 1):
         yield 'iscrowd_filled', 'iscrowd', 0
+
+
+def _is_polygon(polygon: list[float], farthest: float) -> bool:
+    if len(polygon) < 6 or len(polygon) % 2:
+        return False
+    # The sum finds NaN, which a comparison may pass over.
+    return -farthest <= min(polygon) and max(polygon) <= farthest and math.isfinite(sum(polygon))
+
+
+def _is_run_length_mask(mask: dict, image: dict) -> bool:
+    """Whether its runs cover the image exactly: pycocotools may crash, or read what is not its."""
+    counts, size = mask.get('counts'), [image['height'], image['width']]
+    if isinstance(counts, str):
+        counts = _decode_counts(counts) if re.fullmatch('(?:[P-o]{0,9}[0-O])*', counts) else None
+    if not isinstance(counts, list) or mask.get('size') != size:
+        return False
+    numbers = [*mask['size'], *counts]
+    return all(is_whole(n) and n >= 0 for n in numbers) and sum(counts) == math.prod(size)
+
+
+def _decode_counts(text: str) -> list[int]:
+    """COCO's compressed counts: 5 bits in each character, the lowest first, and whether more come.
+
+    From the fourth on, they are differences from the count two before.
+    """
+    counts: list[int] = []
+    count = shift = 0
+    for bits in (ord(character) - ord('0') for character in text):
+        count |= (bits & 31) << shift
+        shift += 5
+        if bits < 32:  # the last of this count, with its sign
+            count -= (bits & 16) << (shift - 4)
+            counts.append(count + (counts[-2] if len(counts) > 2 else 0))
+            count = shift = 0
+    return counts
 
 
 def clip_box(box: list[float], width: int, height: int) -> list[float] | None:

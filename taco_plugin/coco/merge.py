@@ -1,18 +1,24 @@
 """Merges several COCO files into one."""
 
 import json
-import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from posixpath import normpath
 from typing import Any, TypeVar
 
-from ..errors import InputError
 from .clean import Change, clean_annotations
-from .read import Coco
+from .read import ID, TEXT, Coco, check_section
 
 Value = TypeVar('Value')
+
+_SECTIONS = {
+    'scene_categories': {'id': ID, 'name': TEXT},
+    'licenses': {'id': ID},
+    'scene_annotations': {},
+}
+"""Fields that entries of sections beyond COCO's must have, where a file has the section."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +92,12 @@ def merge_cocos(files: Sequence[tuple[str, Coco]]) -> tuple[Coco, list[MergedFil
 def _add_file(merged: Coco, name: str, coco: Coco, seen: dict[tuple[str, str], dict]) -> MergedFile:
     clean, changes = clean_annotations(coco)
     known = {category['name'] for category in merged['categories']}
-    try:
-        category_ids = _join(merged['categories'], clean['categories'], _name)
-        scene_ids = _join(merged['scene_categories'], coco.get('scene_categories'), _name)
-        licenses = _join(merged['licenses'], coco.get('licenses'), _content)
-        scenes = _check_list(coco.get('scene_annotations'))
-    except InputError as error:
-        raise InputError(f'{name}: {error}') from None
+    for section, fields in _SECTIONS.items():
+        if coco.get(section) is not None:
+            check_section(name, coco, section, fields)
+    category_ids = _join(merged['categories'], clean['categories'], itemgetter('name'))
+    scene_ids = _join(merged['scene_categories'], coco.get('scene_categories'), itemgetter('name'))
+    licenses = _join(merged['licenses'], coco.get('licenses'), _content)
     counts = Counter(annotation['image_id'] for annotation in clean['annotations'])
     image_ids: dict[Any, int] = {}
     duplicates = {}
@@ -133,7 +138,9 @@ def _add_file(merged: Coco, name: str, coco: Coco, seen: dict[tuple[str, str], d
         duplicates=tuple(duplicates.values()),
         new_categories=tuple(c['name'] for c in clean['categories'] if c['name'] not in known),
         unknown_licenses=unknown,
-        orphan_scenes=_add_scenes(merged, scenes, image_ids, scene_ids, left_out=duplicates),
+        orphan_scenes=_add_scenes(
+            merged, coco.get('scene_annotations'), image_ids, scene_ids, left_out=duplicates
+        ),
         sections_left_out=tuple(sorted(set(coco) - set(merged))),
     )
 
@@ -146,33 +153,19 @@ def _keys(image: dict) -> Iterator[tuple[str, str]]:
     yield 'file_name', normpath(image['file_name'])
 
 
-def _check_list(entries: Any) -> list[dict]:  # noqa: ANN401
-    if entries is None:
-        return []
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise InputError(f'expected a list of objects, not {reprlib.repr(entries)}')
-    return entries
-
-
-def _join(joined: list[dict], entries: Any, key: Callable[[dict], str | None]) -> dict[Any, int]:  # noqa: ANN401
+def _join(
+    joined: list[dict], entries: list[dict] | None, key: Callable[[dict], str]
+) -> dict[Any, int]:
     """Adds entries with new keys to ``joined``, numbered from 1; returns old id -> new id."""
     ids = {key(entry): entry['id'] for entry in joined}
     new_ids = {}
-    for entry in _check_list(entries):
-        content, old = key(entry), entry.get('id')
-        if content is None or not isinstance(old, int):
-            raise InputError(
-                f'a category or licence must have a number as id, not {reprlib.repr(entry)}'
-            )
+    for entry in entries or []:
+        content = key(entry)
         if content not in ids:
             ids[content] = len(joined) + 1
             joined.append({**entry, 'id': ids[content]})
-        new_ids[old] = ids[content]
+        new_ids[entry['id']] = ids[content]
     return new_ids
-
-
-def _name(category: dict) -> str | None:
-    return category['name'] if isinstance(category.get('name'), str) else None
 
 
 def _content(entry: dict) -> str:
@@ -181,7 +174,7 @@ def _content(entry: dict) -> str:
 
 def _add_scenes(
     merged: Coco,
-    scenes: list[dict],
+    scenes: list[dict] | None,
     image_ids: dict[Any, int],
     category_ids: dict[Any, int],
     *,
@@ -189,7 +182,7 @@ def _add_scenes(
 ) -> int:
     """Adds TACO's scene annotations; returns how many have an unknown image or category."""
     orphans = 0
-    for scene in scenes:
+    for scene in scenes or []:
         image_id = _look_up(image_ids, scene.get('image_id'))
         numbers = scene.get('background_ids')
         listed = numbers if isinstance(numbers, list) else [None]

@@ -18,13 +18,14 @@ Api = TypeVar('Api')
 _LARGEST = 2**53  # beyond it, JSON readers disagree on whole numbers
 
 
-def _is_whole(value: object) -> TypeGuard[int]:
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a JSON value is a whole number that all JSON readers read alike."""
     return type(value) is int and -_LARGEST < value < _LARGEST
 
 
 def is_number(value: object) -> TypeGuard[float]:
     """Whether a JSON value is a number (finite or not) that all JSON readers read alike."""
-    return type(value) is float or _is_whole(value)
+    return type(value) is float or is_whole(value)
 
 
 def _is_box(value: object) -> bool:
@@ -33,7 +34,7 @@ def _is_box(value: object) -> bool:
 
 def _is_segmentation(value: object) -> bool:
     if not isinstance(value, list):
-        return value is None or isinstance(value, dict)
+        return True  # cleaning looks into it
     try:
         # Whether they are finite does not matter: this raises for anything but numbers, and is far
         # faster than checking each type (a file has a hundred coordinates per box).
@@ -50,19 +51,19 @@ def _is_original(value: object) -> bool:
 
 
 _Rule = tuple[Callable[[object], bool], str]
-_ID: _Rule = (_is_whole, 'a whole number')
-_TEXT: _Rule = (lambda value: isinstance(value, str) and value != '', 'a text that is not empty')
-_SIZE: _Rule = (lambda value: _is_whole(value) and value > 0, 'a whole number above 0')
+ID: _Rule = (is_whole, 'a whole number')
+TEXT: _Rule = (lambda value: isinstance(value, str) and value != '', 'a text that is not empty')
+_SIZE: _Rule = (lambda value: is_whole(value) and value > 0, 'a whole number above 0')
 _FIELDS: dict[str, dict[str, _Rule]] = {
-    'categories': {'id': _ID, 'name': _TEXT},
-    'images': {'id': _ID, 'file_name': _TEXT, 'width': _SIZE, 'height': _SIZE},
+    'categories': {'id': ID, 'name': TEXT},
+    'images': {'id': ID, 'file_name': TEXT, 'width': _SIZE, 'height': _SIZE},
     'annotations': {
-        **dict.fromkeys(('id', 'image_id', 'category_id'), _ID),
+        **dict.fromkeys(('id', 'image_id', 'category_id'), ID),
         'bbox': (_is_box, 'a list of 4 numbers'),
     },
 }
 _OPTIONAL_FIELDS: dict[str, dict[str, _Rule]] = {
-    'images': {'original_width': _SIZE, 'original_height': _SIZE, 'original_file_name': _TEXT},
+    'images': {'original_width': _SIZE, 'original_height': _SIZE, 'original_file_name': TEXT},
     'annotations': {
         'segmentation': (_is_segmentation, 'lists of numbers or an RLE object'),
         'original': (_is_original, 'an object with a bbox of 4 numbers'),
@@ -74,9 +75,9 @@ def read_coco(path: str | Path) -> Coco:
     """Reads a COCO file and checks that it is one.
 
     Numbers that are not finite (``Infinity``, ``NaN``), annotation ids that occur twice and
-    annotations of images that do not exist are accepted because TACO's own files have them;
-    :func:`clean_annotations` repairs these. Fields beyond COCO's are kept; those of
-    :func:`shrink_images` are checked.
+    annotations of images that do not exist are accepted because TACO's own files have them, and so
+    are segmentations of another type, as the boxes are of use; :func:`clean_annotations` repairs
+    these. Fields beyond COCO's are kept; those of :func:`shrink_images` are checked.
 
     Args:
         path: A JSON file with ``images`` (id, file_name, width, height), ``annotations`` (id,
@@ -89,7 +90,7 @@ def read_coco(path: str | Path) -> Coco:
     if not isinstance(coco, dict):
         raise InputError(f'{path}: not a COCO file: expected a JSON object at the top')
     for section, fields in _FIELDS.items():
-        _check_section(path, coco, section, fields)
+        check_section(path, coco, section, fields)
     for message in _find_contradictions(coco):
         raise InputError(f'{path}: {message}')
     return coco
@@ -107,7 +108,8 @@ def index_coco(coco: Coco, api: type[Api]) -> Api:
     return indexed
 
 
-def _check_section(path: str | Path, coco: Coco, section: str, fields: dict[str, _Rule]) -> None:
+def check_section(path: str | Path, coco: Coco, section: str, fields: dict[str, _Rule]) -> None:
+    """Raises an InputError unless a section is a list of objects with these fields."""
     entries = coco.get(section)
     if not isinstance(entries, list):
         found = 'has none' if section not in coco else f'has {reprlib.repr(entries)}'

@@ -152,7 +152,7 @@ def _scale(annotation: dict, old: tuple[int, int], new: tuple[int, int]) -> dict
             scaled['segmentation'] = resize_mask(segmentation, new)
         except ValueError as error:
             raise InputError(f'annotation {annotation["id"]}: {error}') from None
-    elif segmentation:
+    elif isinstance(segmentation, list):
         scaled['segmentation'] = [
             [coordinate * factors[index % 2] for index, coordinate in enumerate(polygon)]
             for polygon in segmentation

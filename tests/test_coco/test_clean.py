@@ -1,8 +1,11 @@
+import itertools
 import math
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pycocotools import mask
 
 from taco_plugin.coco import clean_annotations, count_changes, read_coco, report_changes
 from taco_plugin.coco.read import is_number
@@ -10,6 +13,14 @@ from taco_plugin.files import to_json
 
 NUMBERS = st.integers(-200, 400) | st.floats() | st.sampled_from([0, 1e-320, 1e308, -1e308])
 POLYGONS = st.lists(st.lists(NUMBERS, max_size=8), max_size=3)
+MASKS = st.fixed_dictionaries(
+    {},
+    optional={
+        'size': st.sampled_from([[80, 100], [300, 37], [100, 80], [80], 'x', [80.0, 100.0]]),
+        'counts': st.sampled_from([[8000], [0, 11100], [8000.0], [-1, 8001], [[8000]], 7, None])
+        | st.sampled_from(['``7', 'P_g0', '', 'é', 'o' * 99, ' ', '00', '`', 'nk2']),
+    },
+)
 ANNOTATIONS = st.fixed_dictionaries(
     {
         'id': st.integers(0, 6),
@@ -18,7 +29,7 @@ ANNOTATIONS = st.fixed_dictionaries(
         'bbox': st.lists(st.floats(-200, 400) | NUMBERS, min_size=4, max_size=4),
     },
     optional={
-        'segmentation': st.none() | st.just({'counts': []}) | POLYGONS,
+        'segmentation': st.none() | MASKS | POLYGONS,
         'area': st.none() | NUMBERS | st.just('7'),
         'iscrowd': st.sampled_from([0, 1, 2, None, math.nan, True]),
     },
@@ -27,6 +38,22 @@ IMAGES = [
     {'id': 1, 'file_name': '1.jpg', 'width': 100, 'height': 80},
     {'id': 2, 'file_name': '2.jpg', 'width': 37, 'height': 300},
 ]
+
+
+CORNERS = [10, 20, 40, 20, 40, 60, 10, 60]
+
+
+def check_segmentation(segmentation, image):
+    """Asserts that pycocotools can read it, if there is one."""
+    if isinstance(segmentation, dict) and segmentation:
+        size = [image['height'], image['width']]
+        if isinstance(segmentation['counts'], list):
+            segmentation = mask.frPyObjects(segmentation, *size)
+        assert [*mask.decode(segmentation).shape] == size
+    for polygon in segmentation if isinstance(segmentation, list) else ():
+        assert len(polygon) >= 6
+        assert len(polygon) % 2 == 0
+        assert max(map(abs, polygon)) <= 600
 
 
 @settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -50,6 +77,9 @@ def test_what_is_left_can_be_trained_and_scored_on_and_is_clean(annotations):
         assert is_number(annotation['area'])
         assert 0 < annotation['area'] < math.inf
         assert annotation['iscrowd'] in (0, 1)
+        check_segmentation(annotation.get('segmentation'), image)
+    segmentations = [bool(annotation.get('segmentation')) for annotation in clean['annotations']]
+    assert all(segmentations) or not any(segmentations)
     dropped = [change for change in changes if change.after is None]
     assert len(clean['annotations']) + len(dropped) == len(annotations)
     to_json(clean)
@@ -69,13 +99,26 @@ def test_what_is_left_can_be_trained_and_scored_on_and_is_clean(annotations):
         ({'iscrowd': math.nan}, 'iscrowd_filled', 'iscrowd', 0),
         ({'area': math.nan}, 'area_from_polygons', 'area', 600),
         ({'area': 0}, 'area_from_polygons', 'area', 600),
-        ({'area': None, 'segmentation': []}, 'area_from_box', 'area', 1200),
         ({'area': None, 'segmentation': [[0, 0, 99, 0, 99, 79]]}, 'area_from_box', 'area', 1200),
         (
             {'segmentation': [[1, 2, 3], [1, 1, 2, 2, 3, math.inf], [1, 1, 2, 2, 3, 3]]},
             'polygon_dropped',
             'segmentation',
             [[1, 1, 2, 2, 3, 3]],
+        ),
+        *(
+            ({'segmentation': segmentation}, 'segmentation_from_box', 'segmentation', [CORNERS])
+            for segmentation in (
+                *(None, 7, 'polygon', [], {}, [[]], [[1, 2, 3, 4]], [[1, 2, 3, 4, 5, 6, 7]]),
+                *(
+                    [[1, 1, 2, 2, 3, math.nan]],
+                    [[1, 1, 2, 2, 3, 1e8]],
+                    [[1, 1, 2, 2, 3, -(10**300)]],
+                ),
+                *({'size': [80, 100]}, {'counts': 'P_g0', 'size': [80, 100]}, {'counts': [8000]}),
+                *({'counts': [9, 9], 'size': [80, 100]}, {'counts': [8000], 'size': [100, 80]}),
+                {'counts': '', 'size': [80, 100]},
+            )
         ),
     ],
 )
@@ -104,12 +147,38 @@ def test_missing_fields_are_filled_and_first_of_equal_ids_keeps_it(coco):
     for annotation in coco['annotations']:
         annotation['id'] = 4
     clean, changes = clean_annotations(coco)
-    filled = {'box_empty': 1, 'box_clipped': 1, 'area_from_box': 2, 'iscrowd_filled': 1}
+    filled = {'box_empty': 1, 'box_clipped': 1, 'segmentation_from_box': 2}
+    filled |= {'area_from_box': 2, 'iscrowd_filled': 1}
     assert count_changes(changes) == {**filled, 'id_duplicate': 2}
     assert [annotation['area'] for annotation in clean['annotations']] == [1200, 400, 600]
     assert [annotation['id'] for annotation in clean['annotations']] == [4, 5, 6]
     assert clean['annotations'][0]['iscrowd'] == 0
-    assert 'segmentation' not in clean['annotations'][0]
+    assert [a['segmentation'][0][:4] for a in clean['annotations'][:2]] == [
+        *([10, 20, 40, 20], [90, 20, 100, 20])
+    ]
+
+
+def test_a_file_of_boxes_without_segmentations_stays_one(coco):
+    for annotation, segmentation in zip(coco['annotations'], (None, [], {}), strict=True):
+        annotation['segmentation'] = segmentation
+    del coco['annotations'][0]['segmentation']
+    assert clean_annotations(coco) == (coco, [])
+
+
+@pytest.mark.parametrize('is_compressed', [False, True])
+def test_masks_that_cover_their_image_stay(coco, is_compressed):
+    rng = np.random.default_rng(0)
+    for annotation in coco['annotations']:
+        height, width = {7: (80, 100), 2: (90, 60)}[annotation['image_id']]
+        bitmap = rng.random((height, width)) < rng.random()
+        bitmap[: height // 2] = bitmap[0, 0]  # long runs and short ones
+        changes = np.flatnonzero(np.diff(bitmap.ravel(order='F'), prepend=0)).tolist()
+        ends = [0, *changes, bitmap.size]
+        counts = [end - start for start, end in itertools.pairwise(ends)]
+        if is_compressed:
+            counts = mask.encode(np.asfortranarray(bitmap.astype(np.uint8)))['counts'].decode()
+        annotation['segmentation'] = {'size': [height, width], 'counts': counts}
+    assert clean_annotations(coco) == (coco, [])
 
 
 def test_official_file(real_taco):

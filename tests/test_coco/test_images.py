@@ -60,10 +60,11 @@ def test_missing_and_damaged_photographs(tmp_path, monkeypatch):
     (tmp_path / 'text.jpg').write_text('not a photograph')
     (tmp_path / 'empty.jpg').touch()
     (tmp_path / 'folder.jpg').mkdir()
-    os.mkfifo(tmp_path / 'pipe.jpg')
     names = ['gone.jpg', 'cut.jpg', 'cut.png', 'text.jpg', 'empty.jpg', 'folder.jpg', 'a\0.jpg']
-    problems = check_images(make_file(*names, 'pipe.jpg', 'large.jpg'), tmp_path)
-    assert [problem.kind for problem in problems] == ['missing'] + ['unreadable'] * 8
+    os.mkfifo(tmp_path / 'pipe.jpg')
+    (tmp_path / 'device.jpg').symlink_to('/dev/zero')
+    problems = check_images(make_file(*names, 'pipe.jpg', 'device.jpg', 'large.jpg'), tmp_path)
+    assert [problem.kind for problem in problems] == ['missing'] + ['unreadable'] * 9
     assert 'exceeds limit' in problems[-1].detail
     assert 'truncated' in problems[1].detail
 

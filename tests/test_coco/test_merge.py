@@ -1,5 +1,6 @@
 import copy
 import json
+import math
 from collections import Counter
 
 import pytest
@@ -127,7 +128,8 @@ def test_junk_is_refused_with_the_file_or_counted(coco, section, junk):
         assert reports[0].orphan_scenes == len(junk)
         to_json(merged)
         return
-    with pytest.raises(InputError, match=r'^one\.json: .*\Z'):
+    place = section if junk in (7, 'x') else rf'{section}\[0\]'
+    with pytest.raises(InputError, match=rf'^one\.json: .*{place}.*\Z'):
         merge_cocos(files)
 
 
@@ -155,7 +157,11 @@ def test_the_real_files(real_taco, tmp_path):
     [
         (['a.json'], 'out.json', 'give two files or more'),
         (['a.json', 'a.json'], 'out.txt', 'must be a .json'),
-        (['a.json', 'b.json'], 'b.json', 'is one of the files to merge'),
+        (
+            ['a.json', 'b.json'],
+            'b.json',
+            'b.json: an input of this command, which it would write over',
+        ),
         (['a.json', 'none.json'], 'out.json', 'none.json: cannot be read'),
     ],
 )
@@ -165,6 +171,16 @@ def test_refuses_what_it_cannot_merge(coco, tmp_path, names, out, message):
     with pytest.raises(InputError, match=message):
         merge_files([str(tmp_path / name) for name in names], str(tmp_path / out))
     assert sorted(path.name for path in tmp_path.iterdir()) == ['a.json', 'b.json']
+
+
+def test_a_number_that_json_lacks_is_named_with_its_file_and_place(coco, tmp_path):
+    paths = [str(tmp_path / f'{name}.json') for name in 'ab']
+    for path, gps in zip(paths, (0, math.nan), strict=True):
+        coco['images'][1].update(gps=gps, file_name=path)
+        with open(path, 'w') as file:
+            json.dump(coco, file)
+    with pytest.raises(InputError, match=r'b\.json: .*: images\[1\]\.gps is nan'):
+        merge_files(paths, str(tmp_path / 'out.json'))
 
 
 def test_the_command(coco, tmp_path, run_tool):
@@ -177,3 +193,15 @@ def test_the_command(coco, tmp_path, run_tool):
     assert "1 categories that no file before has: 'Bottle'" in result.stdout
     assert '2 images left out with 3 boxes: a file before has them' in result.stdout
     assert len(read_coco(tmp_path / 'out.json')['categories']) == 3
+
+
+def test_files_that_name_one_folder_of_photographs_lead_there_when_merged(coco, tmp_path):
+    paths = [tmp_path / 'a.json', tmp_path / 'b' / 'b.json']
+    paths[1].parent.mkdir()
+    for path, folder in zip(paths, ('photos', '../photos'), strict=True):
+        path.write_text(json.dumps({**coco, 'info': {'image_folder': folder}}))
+    out = tmp_path / 'c' / 'all.json'
+    merge_files([str(path) for path in paths], str(out))
+    assert read_coco(out)['info']['image_folder'] == '../photos'
+    paths[1].write_text(json.dumps({**coco, 'info': {'image_folder': 'photos'}}))
+    assert 'info.image_folder left out' in merge_files([str(path) for path in paths], str(out))

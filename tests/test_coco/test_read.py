@@ -34,6 +34,7 @@ def test_reads_everything_as_it_is_and_leaves_much_to_cleaning(tmp_path, coco):
     first.update(bbox=[float('inf'), float('-inf'), 1, 2], segmentation=None)
     second['segmentation'] = [[float('inf')] * 6]
     third.update(image_id=99, segmentation={'size': [80, 100], 'counts': [0, 5]})
+    coco['annotations'].append({**third, 'segmentation': 'none'})
     del coco['annotations'][0]['segmentation']
     coco['annotations'].append(first)
     assert read_text(tmp_path, json.dumps(coco)) == coco

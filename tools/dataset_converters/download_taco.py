@@ -12,9 +12,11 @@ _DESCRIPTION = """\
 Downloads the photographs that TACO's annotations.json names, into DIR/batch_1 and so on. What is
 there already is checked and not fetched again, so the same command goes on after an interruption.
 
-Every photograph is decoded, its size is compared with the annotations', and it is stored upright
-and as a JPEG. RGB and grey JPEGs that are upright keep their bytes; what is PNG, WebP, CMYK or
-rotated by EXIF is encoded at quality 95 without subsampling of colour, transparency over white.
+Every photograph is decoded, and its size is compared with the annotations'. One that was there
+before stays as it is; a damaged one is fetched, one of another size is reported. What is fetched
+is stored upright and as a JPEG. RGB and grey JPEGs that are upright keep their bytes; what is PNG,
+WebP, CMYK or rotated by EXIF is encoded at quality 95 without subsampling of colour, transparency
+over white.
 DIR/download_report.json lists what is missing and why. Exit status 0 means that nothing is."""
 
 _SIZE_HELP = """\

@@ -118,7 +118,13 @@ def compare_anchors(config: str, annotations: str, held_out: str | None, *, seed
     Raises:
         InputError: If a file cannot be used, or a set has no boxes.
     """
-    detector = read_detector(Config.fromfile(config))
+    try:
+        detector = read_detector(Config.fromfile(config))
+    except (InputError, OSError):
+        raise
+    except Exception as error:  # whatever the code in a config raises
+        reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
+        raise InputError(f'{config}: no config of a detector ({reason})') from None
     coco, _ = clean_annotations(read_coco(annotations))
     if held_out is None:
         splits = split_images(coco, _HELD_OUT, 0, seed)

@@ -13,10 +13,10 @@ from ...coco.clean import KINDS, Change, clean_annotations, count_changes
 from ...coco.read import read_coco
 from ...coco.scale import shrink_images
 from ...errors import InputError
-from ...files import check_writable, read_json, to_json, write_file, write_files
-from ...images import leads_outside, map_threads, strict_pillow
+from ...files import check_writable, read_json, refuse_overwriting, to_json, write_files
+from ...images import Size, decode_size, leads_outside, map_threads, strict_pillow
 from .fetch import Fetcher
-from .photograph import Photo, PhotographError, make_upright
+from .photograph import FORMATS, Photo, PhotographError
 
 REPORT_NAME = 'download_report.json'
 SIZES = {'original': None, '640': 640}
@@ -30,6 +30,8 @@ def download(
 ) -> Report:
     """Checks what is there, fetches what lacks, and writes the report.
 
+    A photograph that was there stays as it is, unless it is damaged; one of another size than that
+    of the annotations is reported as missing.
     A photograph that is there is whole, whenever the run ends. The report is written after an
     interruption too. A size other than the original gets an annotation file that fits it: the given
     one, clean and scaled, whose name ends in ``_640.json``.
@@ -65,15 +67,18 @@ def download(
         url, at_url = (scaled, max_side) if scaled else (image.get('flickr_url'), None)
         photos[image['id']] = Photo(image, place, url, max_side=max_side, max_side_at_url=at_url)
     fetcher.failures |= _refuse_names(photos, folder)
+    outputs = [photo.path for id_, photo in photos.items() if id_ not in fetcher.failures]
+    refuse_overwriting([path], [*outputs, *(folder / name for name in (*files, REPORT_NAME))])
     chosen = _read_failed_ids(folder / REPORT_NAME, source) if retry_failed else photos.keys()
     with strict_pillow():
-        there = _check_existing([photos[id_] for id_ in photos if id_ not in fetcher.failures])
-        wanted = set(chosen) - there.keys() - fetcher.failures.keys()
+        named = [photos[id_] for id_ in photos if id_ not in fetcher.failures]
+        there, damaged = _check_existing(named, fetcher)
+        wanted = set(chosen) - there - fetcher.failures.keys()
         try:
             asyncio.run(fetcher.fetch([photos[id_] for id_ in photos if id_ in wanted]))
         finally:
             counts = {'cleaned': count_changes(changes)}
-            report = {**source, **counts, **_report(photos, there, fetcher)}
+            report = {**source, **counts, **_report(photos, there, damaged, fetcher=fetcher)}
             write_files(folder, {**files, REPORT_NAME: to_json(report, indent=2)})
     return report
 
@@ -106,39 +111,49 @@ def find_fault(name: str, folder: Path) -> str | None:
     real = Path(os.path.realpath(folder / name))
     if leads_outside(name) or not real.is_relative_to(os.path.realpath(folder)):
         return 'leads out of the folder'
+    if real.is_dir():
+        return 'is a folder'
     if Path(name).suffix.lower() not in ('.jpg', '.jpeg'):
         return 'does not end in .jpg or .jpeg'
     return None
 
 
-def _check_existing(photos: list[Photo]) -> dict[int, tuple[str, ...]]:
-    """Checks photographs that are there as if just fetched; what was done to those that are whole.
+def _check_existing(photos: list[Photo], fetcher: Fetcher) -> tuple[set[int], set[int]]:
+    """Ids of the images whose photograph is there, and of those where it is damaged.
 
-    One that is whole but of the other size that can be asked for is not overwritten: an error.
+    One of another size is a failure, or if that is the other size that can be asked for, an error.
     """
 
-    def check(photo: Photo) -> tuple[str, ...] | None:
+    def read_size(photo: Photo) -> Size | None:
         try:
-            stored, changes = make_upright(photo.path.read_bytes(), photo, photo.max_side)
-        except PhotographError as error:
-            for size, max_side in SIZES.items():
-                if error.size and photo.has_size(error.size, max_side):
-                    has = f'{photo.path}: has the size of --size {size}'
-                    raise InputError(f'{has}: give another folder with --out') from None
+            return decode_size(photo.path, FORMATS)
+        # As in check_images: Pillow promises no particular error.
+        except Exception:  # noqa: BLE001
             return None
-        if changes:
-            write_file(photo.path, lambda path: path.write_bytes(stored))
-        return changes
 
-    there = [photo for photo in photos if photo.path.is_file()]
-    found = zip(there, map_threads(check, there, 'checking'), strict=True)
-    return {photo.image['id']: changes for photo, changes in found if changes is not None}
+    sound, damaged = set(), set()
+    there = [photo for photo in photos if os.path.lexists(photo.path)]
+    for photo, found in zip(there, map_threads(read_size, there, 'checking'), strict=True):
+        expected, image_id = photo.fit(photo.max_side), photo.image['id']
+        if found is None:
+            damaged.add(image_id)
+        elif found == expected:
+            sound.add(image_id)
+        else:
+            for size, max_side in SIZES.items():
+                if max_side != photo.max_side and photo.has_size(found, max_side):
+                    has = f'{photo.path}: has the size of --size {size}'
+                    raise InputError(f'{has}: give another folder with --out')
+            sizes = [f'{width} x {height}' for width, height in (found, expected)]
+            detail = f'one of {sizes[0]} px is there, not {sizes[1]}; remove it to fetch it'
+            fetcher.failures[image_id] = PhotographError('another_is_there', detail)
+    return sound, damaged
 
 
 def _report(
-    photos: dict[int, Photo], there: dict[int, tuple[str, ...]], fetcher: Fetcher
+    photos: dict[int, Photo], there: set[int], damaged: set[int], *, fetcher: Fetcher
 ) -> Report:
-    settled = {**there, **fetcher.settled}
+    settled = {**dict.fromkeys(there, ()), **fetcher.settled}
     names = {image_id: photo.image['file_name'] for image_id, photo in photos.items()}
     changed = {names[id_]: list(settled[id_]) for id_ in photos if settled.get(id_)}
     missing = []
@@ -159,6 +174,7 @@ def _report(
         'counts': {'images': len(photos), **counts},
         'changed_counts': dict(Counter(c for several in changed.values() for c in several)),
         'changed': changed,
+        'replaced': [names[id_] for id_ in photos if id_ in damaged & fetcher.settled.keys()],
         'missing_counts': dict(Counter(entry['kind'] for entry in missing)),
         'missing': missing,
     }
@@ -188,6 +204,8 @@ def format_report(report: Report) -> str:
     ]
     lines += [f'{count:9d}  {KINDS[kind]}' for kind, count in report['cleaned'].items()]
     lines += [f'{count:9d}  {change}' for change, count in report['changed_counts'].items()]
+    if report['replaced']:
+        lines.append(f'{len(report["replaced"]):9d}  replaced: what was there was no photograph')
     first = {failure['kind']: failure for failure in reversed(report['missing'])}
     for kind, count in report['missing_counts'].items():
         name, detail = reprlib.repr(first[kind]['file_name']), first[kind]['detail']

@@ -19,7 +19,7 @@ from ...images import (
 if TYPE_CHECKING:
     from PIL import Image
 
-_FORMATS = ('JPEG', 'PNG', 'WEBP')  # and no other of Pillow's, some of which run programs
+FORMATS = ('JPEG', 'PNG', 'WEBP')  # and no other of Pillow's, some of which run programs
 _MAX_EXIF_BYTES = 60_000  # a JPEG holds 65,533
 
 
@@ -97,7 +97,7 @@ def make_upright(data: bytes, photo: Photo, max_side: int | None) -> tuple[bytes
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(BytesIO(data), formats=_FORMATS) as image:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
             _check_size(image, photo, max_side)
             changes = _list_changes(image, photo)
             if changes:

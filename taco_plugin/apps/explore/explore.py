@@ -11,7 +11,14 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from ...errors import InputError
-from ...files import check_writable, read_json, stage_folder, to_json
+from ...files import (
+    check_writable,
+    read_json,
+    refuse_overwriting,
+    stage_folder,
+    to_json,
+    write_files,
+)
 from ...taxonomies import load_taxonomy
 from ...visualization import save_figure, save_photo
 from .photographs import HASH_BITS, compare_photographs
@@ -64,6 +71,7 @@ def explore(
             f'two photographs that have nothing in common differ in {HASH_BITS // 2}'
         )
     check_writable(out)
+    refuse_overwriting([*annotations, taxonomy], [Path(out, REPORT)])
     classes = load_taxonomy(taxonomy) if taxonomy else None
     sources = read_sources(annotations, classes)
     report: Report = {
@@ -89,12 +97,23 @@ def explore(
             pictures['duplicates.jpg'] = partial(draw_pairs, duplicates, images)
         pictures |= list_samples(sources, problems, images, count=samples, seed=seed)
     report['pictures'] = sorted(pictures)
-    _write(Path(out), report, pictures)
+    inputs = [*annotations, taxonomy]
+    if images is not None:
+        names = (image['file_name'] for source in sources for image in source.as_read['images'])
+        inputs += [f'{images}/{name}' for name in names]
+    _write(Path(out), report, pictures, inputs=inputs)
     return report
 
 
-def _write(folder: Path, report: Report, pictures: Mapping[str, Draw]) -> None:
+def _write(
+    folder: Path,
+    report: Report,
+    pictures: Mapping[str, Draw],
+    *,
+    inputs: Sequence[str | None],
+) -> None:
     earlier = _list_earlier(folder / REPORT)
+    refuse_overwriting(inputs, [folder / name for name in (REPORT, *earlier, *pictures)])
     with stage_folder(folder) as stage, warnings.catch_warnings():
         # Characters that the font lacks are drawn as boxes, and each would be told.
         warnings.filterwarnings('ignore', message='Glyph')
@@ -106,7 +125,7 @@ def _write(folder: Path, report: Report, pictures: Mapping[str, Draw]) -> None:
                 save_figure(picture, stage / name)
             else:
                 save_photo(picture, stage / name)
-        (stage / REPORT).write_text(to_json(report, indent=2), encoding='utf-8')
+        write_files(stage, {REPORT: to_json(report, indent=2)})
     for name in earlier - set(pictures):
         with suppress(OSError):
             (folder / name).unlink()

@@ -84,8 +84,8 @@ def _read(label: str, path: Path, taxonomy: Taxonomy | None) -> Source:
         as_read = read_coco(path)
         if not as_read['images']:
             raise InputError(f'{path}: has no images')
-        clean, changes = clean_annotations(restore_originals(as_read))
         try:
+            clean, changes = clean_annotations(restore_originals(as_read))
             coco = fit_categories(clean, taxonomy) if taxonomy else clean
         except InputError as error:
             raise InputError(f'{path}: {error}') from None

@@ -3,12 +3,12 @@
 import os
 import shutil
 from collections.abc import Collection
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from ...coco import Coco
 from ...errors import InputError
-from ...files import write_file
-from ...images import leads_outside, map_threads
+from ...files import remove_leftovers, write_file
+from ...images import map_threads
 
 JPEG_QUALITY = 95
 """At 1280 px, TACO's photographs then take 0.5 MB each and a grey value is off by 1.3 of 255 on
@@ -18,21 +18,14 @@ less time to decode."""
 _SAME_TIME = 2  # seconds; what some file systems round to
 
 
-def check_apart(coco: Coco, source: str | Path, target: str | Path) -> None:
-    """Raises an InputError if a photograph of ``source`` would be written over, also by a link."""
-    names = [image['file_name'] for image in coco['images']]
-    folders = {PurePath(name).parent for name in names if not leads_outside(name)}
-    sources = {Path(source, folder).resolve() for folder in folders}
-    for path in (Path(target, folder) for folder in sorted(folders)):
-        if path.resolve() in sources:
-            raise InputError(
-                f'{path}: holds the photographs that --images names, which --max-side would '
-                'write over; give another folder with --out'
-            )
-
-
 def write_photographs(
-    before: Coco, after: Coco, source: str | Path, *, target: str | Path, missing: Collection[str]
+    before: Coco,
+    after: Coco,
+    source: str | Path,
+    *,
+    target: str | Path,
+    missing: Collection[str],
+    replaces: bool,
 ) -> dict[str, int]:
     """Writes every photograph at its new size, with the pixels averaged by area.
 
@@ -45,18 +38,26 @@ def write_photographs(
         before: Names the photographs in ``source``, checked by ``check_images``.
         after: As ``shrink_images`` returns it for ``before``.
         source: Folder.
-        target: Folder, is made if need be; see :func:`check_apart`.
+        target: Folder, is made if need be; not that of the photographs in ``source``.
         missing: File names, as in ``before``, that are passed over.
+        replaces: Whether photographs in ``target`` that stem from others may be replaced.
 
     Returns:
         How many are ``scaled`` and how many ``copied``, also of those that were there, and
         ``jpeg_quality``.
 
     Raises:
-        InputError: If a photograph cannot be read or written.
+        InputError: If a photograph cannot be read or written, or may not be replaced.
     """
     pairs = zip(before['images'], after['images'], strict=True)
     jobs = [(old, new) for old, new in pairs if old['file_name'] not in missing]
+    for job in jobs if not replaces else ():
+        path = Path(target, job[1]['file_name'])
+        if os.path.lexists(path) and not _is_done(job, source, target):
+            stranger = 'a photograph that this command did not write, and would replace'
+            raise InputError(f'{path}: {stranger}; give another --out')
+    for folder in {Path(target, new['file_name']).parent for _, new in jobs}:
+        remove_leftovers(folder)
     # OpenCV works without the interpreter's lock.
     scaled = sum(map_threads(lambda job: _write(job, source, target), jobs, 'writing photographs'))
     return {'jpeg_quality': JPEG_QUALITY, 'scaled': scaled, 'copied': len(jobs) - scaled}
@@ -76,21 +77,23 @@ def _write(job: tuple[dict, dict], source: str | Path, target: str | Path) -> bo
             shutil.copyfile(original, part)
         os.utime(part, ns=(status.st_atime_ns, status.st_mtime_ns))
 
-    if not _is_done(path, status, size if is_scaled else None):
+    if not _is_done(job, source, target):
         write_file(path, write)
     return is_scaled
 
 
-def _is_done(path: Path, source: os.stat_result, size: tuple[int, int] | None) -> bool:
-    """Whether a photograph stems from the source as it is now; ``size`` is None for a copy."""
+def _is_done(job: tuple[dict, dict], source: str | Path, target: str | Path) -> bool:
+    """Whether the photograph in ``target`` stems from the one in ``source`` as it is now."""
     from PIL import Image
 
+    old_size, size = [(image['width'], image['height']) for image in job]
+    path = Path(target, job[1]['file_name'])
     try:
-        status = path.stat()
-        if abs(status.st_mtime - source.st_mtime) > _SAME_TIME:
+        original, status = Path(source, job[0]['file_name']).stat(), path.stat()
+        if abs(status.st_mtime - original.st_mtime) > _SAME_TIME:
             return False
-        if size is None:
-            return status.st_size == source.st_size
+        if size == old_size:
+            return status.st_size == original.st_size
         with Image.open(path) as image:
             return image.size == size
     except OSError:

@@ -7,6 +7,7 @@ from pathlib import Path
 from posixpath import normpath
 
 from ...coco import (
+    SPLITS,
     Coco,
     ImageProblem,
     check_file_names,
@@ -26,10 +27,10 @@ from ...coco import (
 )
 from ...command_line import stage
 from ...errors import InputError
-from ...files import check_writable, to_json, write_files
+from ...files import check_writable, read_json, refuse_overwriting, to_json, write_files
 from ...images import leads_outside
 from ...taxonomies import Taxonomy, load_taxonomy
-from .photographs import check_apart, write_photographs
+from .photographs import write_photographs
 from .report import Report, count_dropped_categories
 
 
@@ -79,6 +80,7 @@ def prepare(settings: PrepareSettings) -> Report:
         source = read_coco(settings.annotations)
         if not source['images']:
             raise InputError(f'{settings.annotations}: has no images')
+        _refuse_overwriting(source, settings)
         names = read_test_names(settings.test_images) if settings.test_images else None
         unknown = _find_unknown(names or [], source, is_strict=settings.strict_test_images)
     with stage('cleaning and remapping'):
@@ -116,12 +118,30 @@ def prepare(settings: PrepareSettings) -> Report:
         for name, part in splits.items():
             splits[name] = select_images(small, {image['id'] for image in part['images']})
     with stage('writing'):
-        texts = {
-            f'annotations/{name}.json': to_json(part) if part['images'] else None
-            for name, part in splits.items()
-        }
+        try:
+            texts = {
+                f'annotations/{name}.json': to_json(part) if part['images'] else None
+                for name, part in splits.items()
+            }
+        except InputError as error:
+            raise InputError(f'{settings.annotations}: {error}') from None
         write_files(settings.out, {**texts, 'report.json': to_json(report, indent=2)})
     return report
+
+
+def _refuse_overwriting(coco: Coco, settings: PrepareSettings) -> None:
+    """Also where a photograph is to be written into the folder of one that is read."""
+    inputs: list[str | Path | None]
+    inputs = [settings.annotations, settings.test_images, settings.taxonomy]
+    outputs: list[str | Path] = [*(f'annotations/{name}.json' for name in SPLITS), 'report.json']
+    if settings.images is not None:
+        names = (image['file_name'] for image in coco['images'])
+        places = [Path(name) for name in names if not leads_outside(name)]
+        places += {place.parent for place in places}
+        inputs += [Path(settings.images, place) for place in places]
+        if settings.max_side is not None:
+            outputs += places
+    refuse_overwriting(inputs, [Path(settings.out, place) for place in outputs])
 
 
 def read_test_names(path: str | Path) -> list[str]:
@@ -167,8 +187,6 @@ def _check_photographs(
             )
         names = [image['file_name'] for image in coco['images']]
         return check_file_names(coco), [name for name in names if not leads_outside(name)]
-    if settings.max_side is not None:
-        check_apart(coco, settings.images, settings.out)
     problems = check_images(coco, settings.images)
     missing = [problem for problem in problems if problem.kind == 'missing']
     if settings.allow_missing_images:
@@ -199,7 +217,15 @@ def _scale(coco: Coco, missing: list[str], settings: PrepareSettings) -> tuple[C
     assert settings.images is not None
     assert settings.max_side is not None
     small = shrink_images(coco, settings.max_side)
-    counts = write_photographs(coco, small, settings.images, target=settings.out, missing=missing)
+    report = Path(settings.out, 'report.json')
+    counts = write_photographs(
+        coco,
+        small,
+        settings.images,
+        target=settings.out,
+        missing=missing,
+        replaces=report.is_file() and 'photographs' in read_json(report),
+    )
     small = _set_folder(small, settings.out, settings.out, original=settings.images)
     return small, {'max_side': settings.max_side, **counts}
 

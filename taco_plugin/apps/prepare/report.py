@@ -83,6 +83,8 @@ def format_warnings(report: Report) -> Iterator[str]:
             f'dropped, the first {first["file_name"]!r} ({first["kind"]}: {first["detail"]}); '
             f'report.json lists all{hint if "missing" in images["dropped_counts"] else ""}'
         )
+    if names and not report['splits']['test']['images']:
+        yield 'no image of the test list is left: no test split is written'
     absent = [entry['name'] for entry in report['splits']['train']['classes'] if not entry['boxes']]
     if absent:
         yield f'the training split has no box of {", ".join(map(repr, absent))}'

@@ -1,7 +1,7 @@
 """The sample as a dataset on disk, laid out and annotated exactly like TACO."""
 
-import shutil
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from ...errors import InputError
-from ...files import read_json, stage_folder, to_json
+from ...files import is_vacant, read_json, stage_folder, to_json, write_file, write_files
+from ...images import leads_outside
 from ...taxonomies import load_taxonomy
 from .plan import GROUNDS, IMAGE_SIZE, plan_scenes
 from .scene import draw_scene
@@ -32,8 +33,8 @@ def write_sample(
 ) -> dict[str, Any]:
     """Draws the sample dataset into a folder, completely or not at all.
 
-    A sample that is already there is replaced, that is its ``batch_*`` folders and its annotation
-    file; other files stay.
+    A sample that is already there is replaced, that is its photographs and its annotation file;
+    other files stay.
 
     Args:
         out: Folder, made if absent.
@@ -47,35 +48,36 @@ def write_sample(
     Raises:
         InputError: If ``out`` holds files but no sample, or cannot be written.
     """
-    _check_folder(out)
+    earlier = _list_earlier(out)
     streams = np.random.SeedSequence(seed).spawn(num_images + 1)
     plans = plan_scenes(num_images, np.random.default_rng(streams[0]))
     coco = _empty_dataset(seed)
-    with stage_folder(out) as stage:
+    removed = earlier - {_name_file(index) for index in range(num_images)}
+    with stage_folder(out, removed) as stage:
         for (ground, litter), stream in zip(track(plans), streams[1:], strict=True):
             pixels, objects = draw_scene(np.random.default_rng(stream), ground, litter)
             path = stage / _add_scene(coco, ground, objects)
-            path.parent.mkdir(exist_ok=True)
-            options = [cv2.IMWRITE_JPEG_QUALITY, 92]
-            path.write_bytes(cv2.imencode('.jpg', pixels[..., ::-1], options)[1].tobytes())
-        (stage / ANNOTATION_FILE).write_text(to_json(coco), encoding='utf-8')
-        for old in out.glob('batch_*/'):
-            shutil.rmtree(old)
+            data = cv2.imencode('.jpg', pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
+            write_file(path, partial(Path.write_bytes, data=data.tobytes()))
+        write_files(stage, {ANNOTATION_FILE: to_json(coco)})
     return coco
 
 
-def _check_folder(out: Path) -> None:
+def _list_earlier(out: Path) -> set[str]:
+    """File names of the photographs of an earlier sample that are there."""
     if out.exists() and not out.is_dir():
         raise InputError(f'{out} is a file; give a folder')
-    # A run that was killed leaves a hidden folder.
-    if not out.exists() or all(entry.name.startswith('.new.') for entry in out.iterdir()):
-        return
+    if is_vacant(out):
+        return set()
     try:
-        is_sample = read_json(out / ANNOTATION_FILE)['info']['description'] == DESCRIPTION
+        coco = read_json(out / ANNOTATION_FILE)
+        names = {str(image['file_name']) for image in coco['images']}
+        is_sample = coco['info']['description'] == DESCRIPTION
     except (InputError, KeyError, TypeError):
         is_sample = False
     if not is_sample:
         raise InputError(f'{out} holds other files than a sample; give a new or empty folder')
+    return {name for name in names if not leads_outside(name)}
 
 
 def _empty_dataset(seed: int) -> dict[str, Any]:
@@ -95,11 +97,15 @@ def _empty_dataset(seed: int) -> dict[str, Any]:
     }
 
 
+def _name_file(index: int) -> str:
+    batch, number = divmod(index, IMAGES_PER_BATCH)
+    return f'batch_{batch + 1}/{number:06d}.jpg'
+
+
 def _add_scene(coco: dict[str, Any], ground: str, objects: list[tuple[str, Points]]) -> str:
     """Appends an image and its annotations; returns the image's file name."""
     index = len(coco['images'])
-    batch, number = divmod(index, IMAGES_PER_BATCH)
-    file_name = f'batch_{batch + 1}/{number:06d}.jpg'
+    file_name = _name_file(index)
     unknown = ('license', 'flickr_url', 'coco_url', 'date_captured', 'flickr_640_url')
     size = {'width': IMAGE_SIZE, 'height': IMAGE_SIZE}
     coco['images'].append({'id': index, **size, 'file_name': file_name, **dict.fromkeys(unknown)})

@@ -24,6 +24,8 @@ NOTES = {
     'box_as_polygon': 'objects without polygons, written as the corners of their box',
     'no_label_file': 'images without a label file, taken for images without objects',
     'listed_twice': 'images listed twice, taken once',
+    'in_two_splits': 'images that are both in this and in an earlier split',
+    'no_image': 'label files without an image, left out',
 }
 """Kinds of notes, in the order of a report, and how it words them."""
 

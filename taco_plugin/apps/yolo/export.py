@@ -3,7 +3,8 @@
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,7 +14,7 @@ from ...coco.images import check_images
 from ...coco.read import Coco, read_coco
 from ...coco.split import SPLITS
 from ...errors import InputError
-from ...files import check_writable, stage_folder, to_json, write_files
+from ...files import check_writable, is_vacant, stage_folder, to_json, write_file, write_files
 from ...images import Size
 from .data import Note, SplitReport, format_data
 from .labels import IMAGE_SUFFIXES, Label, join_polygons, label_path
@@ -45,8 +46,7 @@ def export_yolo(
     """
     files, target = _find_files(annotations), Path(os.path.abspath(out))
     is_there = os.path.lexists(target)
-    if is_there and not (target.is_dir() and not any(target.iterdir())):
-        raise InputError(f'{target}: is there and not empty; give a new folder, or remove it')
+    _check_vacant(target)
     check_writable(target)
     cocos = {split: read_coco(path) for split, path in files.items()}
     names = [[category['name'] for category in coco['categories']] for coco in cocos.values()]
@@ -70,7 +70,13 @@ def export_yolo(
         listed = {split: report.to_dict() for split, report in reports.items()}
         texts = {'data.yaml': format_data(target, [*files], names[0])}
         write_files(new, {**texts, 'report.json': to_json(listed, indent=2)})
+        _check_vacant(target)  # meanwhile, another run may have been faster
     return reports
+
+
+def _check_vacant(target: Path) -> None:
+    if os.path.lexists(target) and not (target.is_dir() and is_vacant(target)):
+        raise InputError(f'{target}: is there and not empty; give a new folder, or remove it')
 
 
 def _find_files(annotations: Sequence[str]) -> dict[str, Path]:
@@ -121,16 +127,17 @@ def _export_split(
                 f'{name!r}: another image of the split {split} has the same label file, '
                 f'{file.relative_to(out).as_posix()!r}: rename one'
             )
-        for place in (photograph, file):
-            place.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(''.join(lines), encoding='utf-8')
-        if link == 'symlink':
-            photograph.symlink_to(images / name)
-        elif link == 'hardlink':
-            photograph.hardlink_to(os.path.realpath(images / name))
-        else:
-            shutil.copyfile(images / name, photograph)
+        write_file(file, partial(Path.write_text, data=''.join(lines), encoding='utf-8'))
+        write_file(photograph, partial(_LINKS[link], images / name))
     return SplitReport(len(counts), counts.count(0), sum(counts), notes)
+
+
+_LINKS: dict[str, Callable[[Path, Path], object]] = {
+    'symlink': lambda source, path: path.symlink_to(source),
+    'hardlink': lambda source, path: path.hardlink_to(os.path.realpath(source)),
+    'copy': shutil.copyfile,
+}
+"""How a photograph comes to another path."""
 
 
 def _label(

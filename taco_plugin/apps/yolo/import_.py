@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...coco.clean import clean_annotations
@@ -43,11 +44,26 @@ def import_yolo(data: str, out: str, images: str | None) -> dict[str, SplitRepor
     for split in splits:
         if os.path.lexists(target := f'{out}/annotations/{split}.json'):
             raise InputError(f'{target}: is there; give another folder, or remove it')
+    listed = {
+        split: [path for source in sources for path in _find_images(source, base, root)]
+        for split, sources in splits.items()
+    }
     files, reports = {}, {}
+    known = {label_path(path) for found in listed.values() for path in found}
+    known |= {os.path.normpath(base / source) for sources in splits.values() for source in sources}
+    earlier: set[str] = set()
     with strict_pillow():
-        for split, sources in splits.items():
-            found = [path for source in sources for path in _find_images(source, base, root)]
+        for split, found in listed.items():
             coco, reports[split] = _import_split(found, root, names)
+            odd = {'in_two_splits': earlier & {*found}, 'no_image': _find_labels(found) - known}
+            earlier.update(found)
+            known |= odd['no_image']
+            notes = [
+                Note(kind, os.path.relpath(path, root))
+                for kind, paths in odd.items()
+                for path in sorted(paths)
+            ]
+            reports[split] = replace(reports[split], notes=[*reports[split].notes, *notes])
             files[f'annotations/{split}.json'] = to_json(coco)
     write_files(out, files)
     return reports
@@ -116,6 +132,13 @@ def _find_images(source: str, base: Path, root: Path) -> Iterator[str]:
             if not image.is_relative_to(root):
                 raise InputError(f'{path}, line {number}: {name[:200]!r} lies outside of {hint}')
             yield str(image)
+
+
+def _find_labels(images: Sequence[str]) -> set[str]:
+    """All label files in the folders of those of some images."""
+    folders = {os.path.dirname(label_path(path)) for path in images}
+    places = (place for folder in folders for place in Path(folder).glob('*.txt'))
+    return {str(place) for place in places if place.name != 'classes.txt'}
 
 
 def _walk(folder: Path) -> Iterator[str]:

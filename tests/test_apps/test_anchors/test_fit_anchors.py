@@ -74,3 +74,9 @@ def test_bad_input_is_refused_in_one_line(files, args, message):
     with pytest.raises(InputError, match=message) as error:
         compare_anchors(str(config), *paths, seed=0)
     assert '\n' not in str(error.value)
+
+
+def test_a_config_that_does_not_run_is_named(files):
+    (files / 'bad.py').write_text('model = dict(')
+    with pytest.raises(InputError, match=r'bad\.py: no config of a detector .SyntaxError'):
+        compare_anchors(str(files / 'bad.py'), str(files / 'absent.json'), None, seed=0)

@@ -1,6 +1,7 @@
 """Runs one after the other, into one folder."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ def test_only_what_lacks_is_fetched(server, fetch, encode):
     run = fetch(coco)
     (run.folder / 'b/1.jpg').unlink()
     (run.folder / 'b/2.jpg').write_bytes(encode()[:-100])
-    (run.folder / 'b/3.jpg').write_bytes(encode((10, 10)))
+    (run.folder / 'b/3.jpg').write_text('<html>404</html>')
     kept = (run.folder / 'b/0.jpg').stat().st_mtime_ns
     server.requests.clear()
     run = fetch(coco)
@@ -25,20 +26,52 @@ def test_only_what_lacks_is_fetched(server, fetch, encode):
     assert all((run.folder / name).read_bytes() == encode() for name in run.files)
 
 
-def test_photographs_of_another_tool_are_mended_in_place(server, fetch, encode):
-    coco = server.make_coco('png.jpg', 'turned.jpg')
-    folder = fetch(coco).folder
-    (folder / 'png.jpg').write_bytes(encode(suffix='PNG'))
-    (folder / 'turned.jpg').write_bytes(encode((48, 64), orientation=6))
+def test_what_the_user_had_and_is_sound_stays_byte_for_byte(server, fetch, encode):
+    server.answers = {f'/{number}': encode() for number in range(6)}
+    coco = server.make_coco(
+        'png.jpg', 'turned.jpg', 'cut.jpg', 'pipe.jpg', 'folder.jpg', 'none.jpg'
+    )
+    server.answers['/5'] = encode((48, 64), orientation=6)
+    folder = fetch({**coco, 'images': coco['images'][5:]}).folder
+    had = {'png.jpg': encode(suffix='PNG'), 'turned.jpg': encode((48, 64), orientation=6)}
+    for name, data in {**had, 'cut.jpg': encode()[:-100]}.items():
+        (folder / name).write_bytes(data)
+    times = {name: (folder / name).stat().st_mtime_ns for name in had}
+    os.mkfifo(folder / 'pipe.jpg')
+    (folder / 'folder.jpg').mkdir()
     server.requests.clear()
     run = fetch(coco)
-    assert not server.requests
-    assert run.report['changed'] == {
-        'png.jpg': ['PNG made a JPEG'],
-        'turned.jpg': ['EXIF rotation applied'],
-    }
+    assert server.requests == {'/2': 1, '/3': 1}
+    assert {name: (folder / name).read_bytes() for name in had} == had
+    assert {name: (folder / name).stat().st_mtime_ns for name in had} == times
+    assert (folder / 'cut.jpg').read_bytes() == (folder / 'pipe.jpg').read_bytes() == encode()
+    assert run.report['changed'] == {}
+    assert run.kinds == {'folder.jpg': 'bad_name'}
+    (folder / 'folder.jpg').rmdir()
+    fetch(coco)
     assert check_images(coco, folder) == []
-    assert fetch(coco).report['changed'] == {}
+
+
+def test_another_photograph_that_was_there_stays_and_a_damaged_one_is_told(server, fetch, encode):
+    server.answers = {f'/{number}': encode() for number in range(2)}
+    coco = server.make_coco('other.jpg', 'cut.jpg')
+    folder = fetch({**coco, 'images': coco['images'][1:]}).folder
+    (folder / 'other.jpg').write_bytes(encode((30, 20)))
+    (folder / 'cut.jpg').write_bytes(encode()[:-100])
+    run = fetch(coco)
+    assert (folder / 'other.jpg').read_bytes() == encode((30, 20))
+    assert run.kinds == {'other.jpg': 'another_is_there'}
+    assert run.report['replaced'] == ['cut.jpg']
+
+
+def test_the_annotation_file_is_not_written_over(server, fetch, encode, tmp_path):
+    server.answers['/0'] = encode()
+    (tmp_path / 'annotations.json').touch()
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'a.jpg').hardlink_to(tmp_path / 'annotations.json')
+    with pytest.raises(InputError, match='out/a.jpg: an input of this command'):
+        fetch(server.make_coco('a.jpg'))
+    assert not server.requests
 
 
 def test_retry_failed_asks_for_nothing_else(server, fetch, encode):

@@ -113,6 +113,15 @@ def test_it_never_writes_over_the_photographs(taco, arguments, fails, is_linked)
     assert not (out / 'batch_1' / '0.jpg').exists() or not is_linked
 
 
+def test_photographs_of_others_are_not_replaced(taco, small, arguments, succeeds, fails):
+    (small / 'batch_1').mkdir(parents=True)
+    (small / NAMES[0]).write_bytes(b'of another')
+    fails('that this command did not write', *arguments, '--max-side', 100)
+    assert [path.read_bytes() for path in small.rglob('*.jpg')] == [b'of another']
+    (small / NAMES[0]).unlink()
+    succeeds(*arguments, '--max-side', 100)
+
+
 def test_missing_photographs_are_passed_over(taco, small, arguments, succeeds, fails):
     for name in (NAMES[0], NAMES[2]):
         (taco / name).unlink()

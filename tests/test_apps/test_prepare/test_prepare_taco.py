@@ -137,6 +137,13 @@ def test_test_images_may_name_those_of_other_data(arguments, tmp_path, succeeds,
     fails('--strict-test-images has no effect', *arguments, '--strict-test-images')
 
 
+def test_a_test_list_of_which_nothing_is_left_is_told(made_up, arguments, tmp_path, succeeds):
+    (made_up / 'batch_0' / '0.jpg').write_bytes(b'')
+    (tmp_path / 'list.txt').write_text('batch_0/0.jpg')
+    warnings = succeeds(*arguments, '--test-images', tmp_path / 'list.txt').stderr
+    assert 'warning: no image of the test list is left: no test split is written' in warnings
+
+
 def test_files_say_where_their_photographs_lie(made_up, tmp_path, succeeds, load, edit):
     edit(made_up, lambda coco: coco.update(info={'year': 2019, 'image_folder': 'elsewhere'}))
     source, folders = made_up / 'annotations.json', {}

@@ -118,11 +118,13 @@ def test_a_previous_sample_is_replaced_and_other_files_stay(tmp_path, monkeypatc
     (tmp_path / '.new.abc' / 'batch_1').mkdir(parents=True)  # what a killed run left
     write_sample(tmp_path, 3, seed=0)
     (tmp_path / 'notes.txt').write_text('mine')
+    (tmp_path / 'batch_mine').mkdir()
+    (tmp_path / 'batch_mine' / '1.jpg').write_text('mine')
     coco = write_sample(tmp_path, 2, seed=3)
     assert json.loads((tmp_path / 'annotations.json').read_text()) == coco
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob('*.*') if path.is_file()}
     images = {'batch_1/000000.jpg', 'batch_1/000001.jpg'}
-    assert files == {'annotations.json', 'notes.txt', *images}
+    assert files == {'annotations.json', 'notes.txt', 'batch_mine/1.jpg', *images}
 
 
 def test_a_folder_of_other_annotations_is_refused(tmp_path):

@@ -63,7 +63,7 @@ def test_segments_lose_nothing_without_a_note(data, coco):
     first, second, third = coco['annotations']
     first['segmentation'].append([60, 20, 80, 20, 80, 60])
     first['bbox'] = [10, 20, 70, 40]
-    second['segmentation'] = {'counts': [], 'size': [80, 100]}
+    second['segmentation'] = {'counts': [8000], 'size': [80, 100]}
     third['segmentation'] = [[10, 20, 90, 20, 90, 60]]
     crowd = {**copy.deepcopy(first), 'id': 9, 'iscrowd': 1}
     write(data, train={**coco, 'annotations': [first, second, third, crowd]})
@@ -79,6 +79,20 @@ def test_segments_lose_nothing_without_a_note(data, coco):
     assert lines[1] == '1 0.1 0.25 0.4 0.25 0.4 0.75 0.1 0.75'
     listed = json.loads((out / 'report.json').read_text())['train']['notes']
     assert {note['kind']: note['annotation_id'] for note in listed}['crowd'] == 9
+
+
+def test_a_polygon_far_outside_is_replaced_by_the_box(data, coco):
+    coco['annotations'][0]['segmentation'] = [[10, 20, 10**300, 20, 40, 60]]
+    write(data, train=coco)
+    reports, out = export(data, segments=True, files=[str(data / 'train.json')])
+    assert reports['train'].count_notes() == {'segmentation_from_box': 1}
+    lines = (out / 'labels/train/a/1.txt').read_text().splitlines()
+    assert lines[0] == '0 0.1 0.25 0.4 0.25 0.4 0.75 0.1 0.75'
+    shutil.rmtree(out)
+    coco['annotations'][0]['segmentation'][0][2] = 10**400
+    write(data, train=coco)
+    with pytest.raises(InputError, match=r"train.json: annotations\[0\]: 'segmentation' must be"):
+        export(data, segments=True, files=[str(data / 'train.json')])
 
 
 @pytest.mark.parametrize('link', ['hardlink', 'copy'])

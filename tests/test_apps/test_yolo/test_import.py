@@ -48,7 +48,9 @@ def test_reads_boxes_polygons_and_images_without_either(yolo):
     assert polygon['segmentation'] == [[0, 0, 50, 0, 50, 80]]
     assert clean_annotations(coco)[1] == []
     assert reports['train'].objects == 2
-    assert reports['train'].count_notes() == {'no_label_file': 1}
+    notes = {'segmentation_from_box': 1, 'no_label_file': 1}  # the other object has a polygon
+    assert reports['train'].count_notes() == notes
+    assert box['segmentation'] == [[10, 20, 40, 20, 40, 60, 10, 60]]
 
 
 @pytest.mark.parametrize(
@@ -123,11 +125,24 @@ def test_a_broken_label_file_is_refused(yolo, data, message):
 
 def test_images_that_cannot_be_read_are_left_out_and_counted(yolo):
     (yolo / 'images/train/b/2.jpg').write_text('not a photograph')
+    (yolo / 'images/train/b/device.jpg').symlink_to('/dev/zero')
     (yolo / 'images/train/b/notes.md').write_text('not looked at')
     (yolo / 'images/train/a/up').symlink_to(yolo / 'images')  # ends nevertheless
     reports, coco = convert(yolo)
     assert [image['file_name'] for image in coco['images']] == ['images/train/a/1.JPG']
-    assert reports['train'].count_notes() == {'unreadable': 1}
+    assert reports['train'].count_notes() == {'segmentation_from_box': 1, 'unreadable': 2}
+
+
+def test_labels_without_an_image_and_images_of_two_splits_are_told(yolo):
+    (yolo / 'labels/train/a/3.txt').write_text('0 0.5 0.5 0.1 0.1')
+    (yolo / 'labels/train/a/classes.txt').write_text('Can')
+    describe(yolo, 'train: images/train\nval: images/train/a\nnames: [Can, Cup]\n')
+    reports, _ = convert(yolo)
+    notes = {note.kind: note.file_name for split in reports.values() for note in split.notes}
+    assert notes['no_image'] == 'labels/train/a/3.txt'
+    assert notes['in_two_splits'] == 'images/train/a/1.JPG'
+    assert reports['train'].count_notes()['no_image'] == 1
+    assert 'no_image' not in reports['val'].count_notes()
 
 
 def test_annotations_that_are_there_are_not_replaced(yolo):
