@@ -2,10 +2,12 @@
 
 import argparse
 import importlib
+import io
 import logging
 import math
 import os
 import runpy
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -72,16 +74,24 @@ def one_line_errors() -> Iterator[None]:
     These are :class:`InputError` and :class:`OSError`; anything else is a defect and keeps its
     traceback. The traceback of an :class:`OSError`, which may be the machine's fault, goes to the
     log file of the run, if there is one. ``TACO_TRACEBACK=1`` in the environment shows every
-    traceback.
+    traceback. SIGTERM ends the command as Ctrl+C does, so that nothing is left half-written, and a
+    reader of its output that has had enough, such as ``head``, ends it quietly.
     """
+    signal.signal(signal.SIGTERM, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='backslashreplace')  # no encoding error, as for stderr
     try:
         yield
+        print(end='', flush=True)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except (InputError, OSError) as error:
         if os.environ.get('TACO_TRACEBACK'):
             raise
-        if not isinstance(error, InputError) and 'mmengine.logging' in sys.modules:
+        if not isinstance(error, InputError):
             _log_traceback()
         # A DataLoader worker's error arrives as a traceback that ends with the line itself.
         lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -90,8 +100,16 @@ def one_line_errors() -> Iterator[None]:
         sys.exit(1)
 
 
+def _interrupt(*_: object) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in the background of a script
+        sys.exit(143)
+    signal.raise_signal(signal.SIGINT)
+
+
 def _log_traceback() -> None:
-    """Writes the traceback of the current error to the files that MMEngine logs to."""
+    """Writes the traceback of the current error to the files that MMEngine logs to, if any."""
+    if 'mmengine.logging' not in sys.modules:
+        return
     from mmengine.logging import MMLogger
 
     text = traceback.format_exc()
@@ -113,10 +131,15 @@ def stage(name: str) -> Iterator[None]:
         timer.cancel()
 
 
+_OF_A_RUN = {'run_epoch', 'run_iter', '__next__'}
+"""Functions that are called once images are loaded."""
+
+
 def run_stock_script(name: str) -> None:
     """Runs one of MMDetection's scripts in this process, as if it had been called directly.
 
-    ``name`` is the path of the script below MMDetection's ``tools`` folder.
+    ``name`` is the path of the script below MMDetection's ``tools`` folder. An error before the
+    first image is taken for one of the config or of the arguments, and becomes one line too.
 
     Raises:
         SystemExit: With status 1 after one line on stderr, if MMDetection is not installed or
@@ -132,8 +155,21 @@ def run_stock_script(name: str) -> None:
             from . import compat
 
             compat.install()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # launchers send it, maybe to workers
         script = Path(package.origin).parent / '.mim' / 'tools' / name
-        runpy.run_path(str(script), run_name='__main__')
+        try:
+            runpy.run_path(str(script), run_name='__main__')
+        except (InputError, OSError):
+            raise
+        except Exception as error:
+            frames = traceback.walk_tb(error.__traceback__)
+            if _OF_A_RUN & {frame.f_code.co_name for frame, _ in frames}:
+                raise
+            _log_traceback()
+            text = ' '.join(str(error.args[0] if len(error.args) == 1 else error).split())
+            kind = type(error).__name__
+            given = ''.join(f'{argument}: ' for argument in sys.argv[1:2])
+            raise InputError(f'{given}{kind}: {text} (TACO_TRACEBACK=1 shows where)') from error
 
 
 class _EmptyModules:

@@ -1,9 +1,16 @@
 import argparse
+import os
+import subprocess
 import sys
 
 import pytest
 
-from taco_plugin.command_line import at_least, import_extra, make_parser, one_line_errors
+from taco_plugin.command_line import (
+    at_least,
+    import_extra,
+    make_parser,
+    one_line_errors,
+)
 from taco_plugin.errors import InputError
 
 
@@ -65,3 +72,37 @@ def test_a_missing_library_names_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, 'httpx', None)
     with pytest.raises(InputError, match=r"pip install 'taco_plugin\[download\]'"):
         import_extra('httpx', 'download')
+
+
+PRINTER = """
+import signal, sys
+from taco_plugin.command_line import one_line_errors
+with one_line_errors():
+    try:
+        print('é' * 200_000, flush=True)
+        signal.pause()
+    finally:
+        print('cleaned up', file=sys.stderr)
+"""
+
+
+def start_printer(**options):
+    command = [sys.executable, '-c', PRINTER]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def test_a_reader_of_the_output_that_has_had_enough_ends_a_command_quietly():
+    with start_printer() as process:
+        process.stdout.close()
+        assert process.stderr.read() == 'cleaned up\n'
+    assert process.returncode == 141
+
+
+def test_sigterm_lets_a_command_clean_up_and_any_encoding_will_do():
+    with start_printer(env={**os.environ, 'PYTHONIOENCODING': 'ascii'}) as process:
+        assert process.stdout.readline() == r'\xe9' * 200_000 + '\n'
+        process.terminate()
+        assert process.stderr.read() == 'cleaned up\n'
+    assert process.returncode == 130

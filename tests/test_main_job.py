@@ -119,9 +119,9 @@ def test_two_processes_train_and_test(on_small_taco, tmp_path):
     assert trained.returncode == 0, trained.stderr[-3000:]
     assert 'Distributed launcher: pytorch' in trained.stdout
     assert 'GPU number: 2' in trained.stdout
-    checkpoint = tmp_path / 'epoch_1.pth'
+    checkpoint = tmp_path / 'best_coco_bbox_mAP_epoch_1.pth'
     together = on_small_taco(
-        'dist_test.sh', 'demo', checkpoint, 2, '--work-dir', tmp_path / 'two', **port
+        'dist_test.sh', 'demo', tmp_path, 2, '--work-dir', tmp_path / 'two', **port
     )
     alone = on_small_taco('test.py', 'demo', checkpoint, '--work-dir', tmp_path / 'one')
     assert together.returncode == alone.returncode == 0, together.stderr[-3000:]

@@ -9,6 +9,7 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
+from taco_plugin.checkpoint_files import best_checkpoint
 from taco_plugin.command_line import make_parser, one_line_errors
 from taco_plugin.errors import InputError
 
@@ -41,10 +42,9 @@ def main() -> None:
     os.environ['TACO_DATA_ROOT'] = f'{data}/'
     options = ['--cfg-options', f'randomness.seed={args.seed}', *args.cfg_options]
     run('train.py', CONFIG, '--work-dir', work_dir, *options, only='Epoch(')
-    checkpoint = newest(work_dir, 'best_coco_bbox_mAP_*.pth')
     test_dir = work_dir / 'test'
     run(
-        *('test.py', CONFIG, checkpoint, '--work-dir', test_dir, '--show-dir', 'pictures'),
+        *('test.py', CONFIG, work_dir, '--work-dir', test_dir, '--show-dir', 'pictures'),
         *args.cfg_options and ['--cfg-options', *args.cfg_options],
         only='Epoch(',
     )
@@ -52,7 +52,7 @@ def main() -> None:
     run('analysis_tools/compare_runs.py', work_dir, '--out', report, '--title', 'Litter, drawn')
     print_scores(newest(test_dir, '*/*.json'), data / 'annotations' / 'test.json')
     print(f'log         {newest(work_dir, "[0-9]*/*.log")}')
-    print(f'checkpoint  {checkpoint}')
+    print(f'checkpoint  {best_checkpoint(work_dir)}')
     print(f'figures     {newest(test_dir, "*/figures/test")} (curves, confusion, worst images)')
     print(f'pictures    {newest(test_dir, "*/pictures")} (truth left, predictions right)')
     print(f'report      {report / "comparison.html"} (all of it in one page: open it)')

@@ -1,32 +1,48 @@
-"""Loads MMEngine's checkpoints with ``weights_only=True``, and refuses any that could run code.
+"""Loads checkpoints safely, saves them whole, and resumes from one that is whole.
 
-Problem: torch >= 2.6 unpickles only globals that it knows to be harmless. The checkpoints of
+Problem 1: torch >= 2.6 unpickles only globals that it knows to be harmless. The checkpoints of
 MMEngine 0.10 hold a few more (numpy arrays, ``HistoryBuffer`` and its bound statistics), so
 testing, resuming and fine-tuning fail. Checkpoints from the web, on the other hand, go through
-``torch.hub``, which still unpickles anything.
-
-Remedy: the harmless globals are allowed by name, and nothing else. ``builtins.getattr``, through
-which ``HistoryBuffer`` is pickled, is replaced by a function that returns only its statistics.
-
-For: torch >= 2.6 with MMEngine 0.10. It can go when ``Runner.load_checkpoint`` loads its own
+``torch.hub``, which still unpickles anything. Remedy: the harmless globals are allowed by name, and
+nothing else. ``builtins.getattr``, through which ``HistoryBuffer`` is pickled, is replaced by a
+function that returns only its statistics. It can go when ``Runner.load_checkpoint`` loads its own
 checkpoint without it (``tests/test_compat/test_checkpoints.py`` passes without ``install``).
+
+Problem 2: MMEngine removes an old checkpoint before it writes the next, and writes in place, so a
+kill may leave none. Remedy: files are written beside and renamed, old ones are removed last, and
+``--resume`` takes the newest checkpoint that can be loaded. It can go when MMEngine does the same.
 """
 
+import errno
 import functools
-import pickle
+import logging
+import os
+import re
 from collections.abc import Callable
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
+from mmengine.fileio import LocalBackend
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import print_log
 from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.runner import Runner
 from mmengine.runner import checkpoint as mmengine_checkpoint
+from mmengine.runner import runner as mmengine_runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from ..checkpoint_files import is_altered, say_why_not
 from ..errors import InputError
+from ..files import write_file
 
-# Parts of torch's messages for truncated or altered files.
-DAMAGE = ('PytorchStreamReader', 'inline_container', 'hasRecord', 'corrupt', 'wrong byte size')
+_stock_load = CheckpointLoader.load_checkpoint
+_stock_before_train = CheckpointHook.before_train
+MACHINE = r'memory|alloc|CUDA'
+"""Parts of torch's messages for what is not the fault of the file."""
 STATISTICS = ('min', 'max', 'current', 'mean')
 
 
@@ -41,7 +57,7 @@ def history_statistic(owner: type, name: str) -> Callable:
     """
     if owner is HistoryBuffer and type(name) is str and name in STATISTICS:
         return getattr(HistoryBuffer, name)
-    raise pickle.UnpicklingError(f'Unsupported global: getattr({owner!r}, {name!r})')
+    raise UnpicklingError(f'Unsupported global: getattr({owner!r}, {name!r})')
 
 
 def safe_globals() -> list:
@@ -62,32 +78,105 @@ def safe_globals() -> list:
 
 
 def install() -> None:
-    """Installs the fix for every checkpoint that MMEngine loads."""
+    """Installs both fixes for every checkpoint that MMEngine loads and saves."""
     if isinstance(mmengine_checkpoint.load_url, functools.partial):
         return
     torch.serialization.add_safe_globals(safe_globals())
     mmengine_checkpoint.load_url = functools.partial(
         mmengine_checkpoint.load_url, weights_only=True
     )
-    stock = CheckpointLoader.load_checkpoint
-
-    def load_checkpoint(filename: str, *args: Any, **kwargs: Any) -> dict:  # noqa: ANN401
-        try:
-            return stock(filename, *args, **kwargs)
-        except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-            # Running out of memory is a RuntimeError too, but not the fault of the file.
-            if isinstance(error, RuntimeError) and not any(sign in str(error) for sign in DAMAGE):
-                raise
-            raise InputError(f'{filename}: {_why(error)}') from error
-
     CheckpointLoader.load_checkpoint = staticmethod(load_checkpoint)
+    mmengine_runner.find_latest_checkpoint = find_whole_checkpoint
+    LocalBackend.put = _put
+    CheckpointHook.before_train = _before_train
+    for name in ('_save_best_checkpoint', '_save_checkpoint_with_step'):
+        save = functools.partialmethod(_removing_last, getattr(CheckpointHook, name))
+        setattr(CheckpointHook, name, save)
 
 
-def _why(error: Exception) -> str:
-    """Shortens torch's message of many lines to one."""
-    text = str(error).strip() or type(error).__name__
-    if 'WeightsUnpickler error' not in text and 'Unsupported' not in text:
-        return f'not a complete checkpoint, fetch or copy it again ({text.splitlines()[0]})'
-    reason = text.split('WeightsUnpickler error:')[-1].strip().splitlines()[0]
-    reason = reason.split(' was not an allowed global')[0]
-    return f'refused, as loading this checkpoint could run code ({reason})'
+def load_checkpoint(filename: str, *args: Any, **kwargs: Any) -> dict:  # noqa: ANN401
+    """Replaces ``CheckpointLoader.load_checkpoint``.
+
+    Raises:
+        InputError: If the file is not a checkpoint; says what it is.
+    """
+    path = os.path.expanduser(filename)
+    if filename.startswith('http'):
+        path = os.path.join(torch.hub.get_dir(), 'checkpoints', os.path.basename(filename))
+    if os.path.isdir(path):
+        raise InputError(f'{path}: a folder instead of a checkpoint')
+    try:
+        checkpoint = _stock_load(filename, *args, **kwargs)
+    except Exception as error:
+        system = getattr(error, 'errno', None) not in (None, errno.EINVAL)
+        if isinstance(error, OSError) and '://' in filename:
+            offline = 'offline, name a file, or train with --cfg-options load_from=None'
+            raise InputError(f'{filename}: cannot be fetched ({error}); {offline}') from error
+        if system or re.search(MACHINE, str(error)) or not os.path.isfile(path):
+            raise
+        raise InputError(f'{path}: {say_why_not(path, str(error))}') from error
+    if is_altered(path):
+        raise InputError(f'{path}: damaged; copy or download it again')
+    parts = checkpoint if isinstance(checkpoint, dict) else {'content': checkpoint}
+    for name in ('content', 'meta', 'state_dict'):
+        if not isinstance(parts.get(name, {}), dict):
+            kind = type(parts[name]).__name__
+            raise InputError(f'{path}: its {name} is a {kind} instead of a dict')
+    if not all(map(torch.is_tensor, parts.get('state_dict', {}).values())):
+        raise InputError(f'{path}: its state_dict holds something else than weights')
+    return checkpoint
+
+
+def _put(backend: LocalBackend, content: bytes, path: str | Path) -> None:
+    """Replaces ``LocalBackend.put``, which writes checkpoints among others."""
+    write_file(path, lambda beside: beside.write_bytes(content))
+
+
+def _removing_last(hook: CheckpointHook, save: Callable, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    """Removes only after saving what ``save``, a method of the hook, would remove before."""
+    old: list[str] = []
+    with patch.object(hook.file_backend, 'remove', old.append):
+        save(hook, *args, **kwargs)
+    for path in set(old) - {hook.last_ckpt, getattr(hook, 'best_ckpt_path', None)}:
+        hook.file_backend.remove(path)
+
+
+def _before_train(hook: CheckpointHook, runner: Runner) -> None:
+    """Replaces ``CheckpointHook.before_train``; makes up for a validation that a kill prevented."""
+    _stock_before_train(hook, runner)
+    loop, in_epochs = runner.train_loop, hook.by_epoch
+    done = runner.epoch if in_epochs else runner.iter
+    end = runner.max_epochs if in_epochs else runner.max_iters
+    due = done and done >= loop.val_begin and (done % loop.val_interval == 0 or done == end)
+    # Only if it was the best, a checkpoint is saved again after its validation.
+    best = runner.message_hub.runtime_info.get('best_ckpt') or ''
+    if due and runner.val_loop and not best.endswith(hook.filename_tmpl.format(done)):
+        runner.val_loop.run()
+
+
+def find_whole_checkpoint(work_dir: str) -> str | None:
+    """Finds the checkpoint that ``last_checkpoint`` names, or else the newest that is whole.
+
+    Raises:
+        InputError: If there are checkpoints, but none is whole.
+    """
+    last = Path(work_dir, 'last_checkpoint')
+    named = last.read_text().strip() if last.is_file() else ''
+    beside = Path(work_dir, os.path.basename(named))  # if the folder is a copy
+    others = Path(work_dir).glob('[!b]*_*.pth')  # best_*.pth lack the state of the training
+    newest = map(str, sorted(others, key=os.path.getmtime, reverse=True))
+    first = str(beside) if beside.is_file() else named
+    paths = dict.fromkeys(filter(None, [first, *newest]))
+    reason = ''
+    for path in paths:
+        try:
+            CheckpointLoader.load_checkpoint(path, map_location='cpu')
+            return path
+        except (InputError, OSError) as error:
+            reason = str(error)
+            print_log(f'not resumed, looking for an older one: {error}', 'current', logging.WARNING)
+    if paths:
+        none = f'no whole checkpoint to resume from ({reason})'
+        raise InputError(f'{work_dir}: {none}; train without --resume')
+    print_log(f'{work_dir}: no checkpoint to resume from; a new training', 'current')
+    return None

@@ -21,28 +21,15 @@ from types import ModuleType
 
 def install() -> None:
     """Installs both fixes; calling it again changes nothing."""
-    if _MMEngineWatcher not in sys.meta_path:
-        sys.meta_path.insert(0, _MMEngineWatcher)
+    warnings.filterwarnings(
+        'ignore',
+        message='pkg_resources is deprecated as an API',
+        category=UserWarning,
+        # For the reload, the warning is attributed to importlib.
+        module=r'(mmengine\.utils\.package_utils|importlib)$',
+    )
     if _StandInFinder not in sys.meta_path:
         sys.meta_path.append(_StandInFinder)
-
-
-class _MMEngineWatcher:
-    """First on ``sys.meta_path``; finds nothing, but notices when MMEngine is imported."""
-
-    filtered = False
-
-    @classmethod
-    def find_spec(cls, name: str, path: object = None, target: ModuleType | None = None) -> None:
-        if name == 'mmengine' and not cls.filtered:
-            cls.filtered = True
-            warnings.filterwarnings(
-                'ignore',
-                message='pkg_resources is deprecated as an API',
-                category=UserWarning,
-                # For the reload, the warning is attributed to importlib.
-                module=r'(mmengine\.utils\.package_utils|importlib)$',
-            )
 
 
 class _StandInFinder:

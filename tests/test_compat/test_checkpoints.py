@@ -1,5 +1,9 @@
+import os
+import pickle
+import re
 from pathlib import Path
 from unittest.mock import Mock
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -26,6 +30,16 @@ class Runs:
 
 def load(path: Path) -> dict:
     return CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
+
+
+def refusal(path: Path) -> str:
+    """The one line that loading ends in."""
+    with pytest.raises(InputError, match=path.name) as error:
+        load(path)
+    message = str(error.value)
+    assert '\n' not in message
+    assert 'weights_only' not in message
+    return message
 
 
 def test_what_mmengine_saves_is_loaded(tmp_path):
@@ -74,20 +88,78 @@ def test_downloads_are_unpickled_with_weights_only(monkeypatch):
     assert mmengine_checkpoint.load_url.keywords == {'weights_only': True}
 
 
-@pytest.mark.parametrize(
-    ('damage', 'legacy'),
-    [('cut', False), ('cut', True), ('zeros', False), ('empty', False), ('page', False)],
-)
-def test_a_damaged_checkpoint_is_named(tmp_path, damage, legacy):
+@pytest.mark.parametrize('legacy', [False, True])
+@pytest.mark.parametrize('place', [20, 60, 400, 2000, -1])
+def test_a_checkpoint_that_is_cut_short_is_named(tmp_path, place, legacy):
     path = tmp_path / 'bad.pth'
     torch.save({'w': torch.ones(999)}, path, _use_new_zipfile_serialization=not legacy)
+    path.write_bytes(path.read_bytes()[:place])
+    assert 'cut short or damaged' in refusal(path)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    path = tmp_path / 'bad.pth'
+    torch.save({'w': torch.ones(999)}, path)
     whole = path.read_bytes()
-    zeros = whole[:400] + bytes(200) + whole[600:]
-    damaged = {'cut': whole[:2000], 'zeros': zeros, 'empty': b'', 'page': b'<html>404</html>'}
-    path.write_bytes(damaged[damage])
-    with pytest.raises(InputError, match=r'bad\.pth: (not a complete checkpoint|refused)') as error:
-        load(path)
-    assert '\n' not in str(error.value)
+    path.write_bytes(whole[:400] + bytes(200) + whole[600:])
+    assert 'cut short or damaged' in refusal(path)
+    path.write_bytes(whole[:2000] + bytes(20) + whole[2020:])  # torch loads it
+    assert 'damaged; copy or download it again' in refusal(path)
+
+
+def test_weights_that_cannot_be_fetched_are_named_with_a_way_out(monkeypatch):
+    def fail(*args, **kwargs):
+        raise URLError('Network is unreachable')
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', fail)
+    with pytest.raises(InputError, match=r'https://no.host/a.pth: cannot be fetched .*=None'):
+        load('https://no.host/a.pth')
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'', 'an empty file'),
+        (b'error', 'text instead of a checkpoint'),
+        (b'Redirecting...', 'text instead of a checkpoint'),
+        (b'could not be found\n', 'text instead of a checkpoint'),
+        (b'\n<!DOCTYPE html><p>404', 'an HTML page instead of a checkpoint'),
+        (b'version https://git-lfs.github.com/spec/v1\noid sha256:0a\n', 'run `git lfs pull`'),
+        (pickle.dumps([1, 2]), 'a pickled list instead of a dict of weights'),
+        (pickle.dumps(Runs(os.system, 'true')), r'refused, .* \(posix\.system\)'),
+        (b"cposix\nsystem\n(S'true'\ntR.", r'refused, .* \(posix\.system\)'),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_said_to_be_what_it_is(tmp_path, content, message):
+    path = tmp_path / 'bad.pth'
+    path.write_bytes(content)
+    assert re.search(message, refusal(path))
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ([torch.ones(1)], 'its content is a list instead of a dict'),
+        ({'meta': None, 'state_dict': {}}, 'its meta is a NoneType instead of a dict'),
+        ({'state_dict': [1]}, 'its state_dict is a list instead of a dict'),
+        ({'state_dict': {'weight': 1}}, 'its state_dict holds something else than weights'),
+        ({'meta': Runs(os.system, 'true')}, r'refused, .* \(posix\.system\)'),
+    ],
+)
+@pytest.mark.parametrize('legacy', [False, True])
+def test_content_that_is_not_of_a_checkpoint_is_named(tmp_path, content, message, legacy):
+    path = tmp_path / 'bad.pth'
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    assert re.search(message, refusal(path))
+
+
+def test_a_folder_is_named(tmp_path):
+    assert 'a folder instead of a checkpoint' in refusal(tmp_path)
+
+
+def test_weights_alone_are_loaded(tmp_path):
+    torch.save({'weight': torch.ones(1)}, tmp_path / 'weights.pth')
+    assert load(tmp_path / 'weights.pth') == {'weight': torch.ones(1)}
 
 
 @pytest.mark.parametrize(

@@ -54,11 +54,10 @@ def test_a_compiled_mmcv_is_used_as_it_is(tmp_path):
         ('numpy is deprecated', UserWarning, 'mmengine.utils.package_utils', 1),
     ],
 )
-def test_one_warning_is_filtered(monkeypatch, message, category, module, count):
-    monkeypatch.setattr(start_up._MMEngineWatcher, 'filtered', False)
+def test_one_warning_is_filtered(message, category, module, count):
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter('always')
-        start_up._MMEngineWatcher.find_spec('mmengine')
+        start_up.install()
         warnings.warn_explicit(message, category, 'file.py', 1, module=module)
     assert len(shown) == count
 

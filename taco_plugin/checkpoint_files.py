@@ -1,0 +1,55 @@
+"""Checkpoints on disk: which is the best one, and why one cannot be loaded."""
+
+import re
+import zipfile
+from pathlib import Path
+
+from .errors import InputError
+
+REFUSED = r'GLOBAL ([\w.<>]+) (?:was|whose)|(getattr\(.*\))|function (.+)|got (<.+>)'
+"""Messages of torch's unpickler about what could run code."""
+
+PICKLED = r'\x8c.([\w.]+)\x94\x8c.([\w.]+)\x94\x93'
+"""How pickle writes a global since its protocol 4, which torch does not read."""
+
+KINDS = {
+    rb'\s*$': 'an empty file',
+    rb'version https://git-lfs': 'a git-lfs pointer instead of the checkpoint; run `git lfs pull`',
+    rb'\s*<': 'an HTML page instead of a checkpoint',
+    rb'[^\0-\b\x0e-\x1f]*$': 'text instead of a checkpoint',
+    rb'\x80.(\x95.{8})?\]': 'a pickled list instead of a dict of weights',
+    rb'': 'cut short or damaged, or of another format; copy or download it again',
+}
+"""What the first bytes of a file that cannot be loaded say about it."""
+
+
+def best_checkpoint(work_dir: str | Path) -> Path:
+    """Finds the best checkpoint of the last training in ``work_dir``: its newest ``best_*.pth``.
+
+    Raises:
+        InputError: If there is none; names the checkpoints that there are.
+    """
+    checkpoints = sorted(Path(work_dir).glob('*.pth'), key=lambda path: path.stat().st_mtime)
+    best = [path for path in checkpoints if path.name.startswith('best_')]
+    if not best:
+        others = ', '.join(path.name for path in checkpoints) or 'a folder without checkpoints'
+        raise InputError(f'{work_dir}: no best_*.pth, only {others}; was anything validated?')
+    return best[-1]
+
+
+def is_altered(path: str) -> bool:
+    """Whether a file of torch's format holds other bytes than were saved; torch does not notice."""
+    try:
+        return zipfile.is_zipfile(path) and zipfile.ZipFile(path).testzip() is not None
+    except zipfile.BadZipFile:
+        return True
+
+
+def say_why_not(path: str, message: str) -> str:
+    """Says what a file is that cannot be loaded as a checkpoint; ``message`` is torch's."""
+    with open(path, 'rb') as file:
+        head = file.read(4096)
+    if name := re.search(REFUSED, message) or re.search(PICKLED, head.decode('latin-1')):
+        reason = '.'.join(filter(None, name.groups()))
+        return f'refused, as loading this checkpoint could run code ({reason})'
+    return next(kind for pattern, kind in KINDS.items() if re.match(pattern, head, re.DOTALL))
