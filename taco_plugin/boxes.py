@@ -1,7 +1,7 @@
 """Many boxes as arrays: how much they overlap, and how large they are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -69,35 +69,39 @@ class Boxes:
         """Reads ground truth: the annotations of a COCO file, in their order.
 
         Args:
-            coco: Only ``annotations`` is read; a missing ``iscrowd`` counts as 0.
+            coco: As :func:`~taco_plugin.coco.read_coco` returns it. Only ``annotations`` is read; a
+                missing ``iscrowd`` counts as 0.
             labels: Category id -> label.
 
         Raises:
-            InputError: If an annotation lacks a key, or its category has no label.
+            InputError: If the category of an annotation has no label.
 
         >>> box = {'image_id': 7, 'category_id': 5, 'bbox': [10, 20, 30, 40]}
         >>> Boxes.from_coco({'annotations': [box]}, labels={5: 0}).xyxy
         array([[10., 20., 40., 60.]])
         """
         rows = coco['annotations']
-        crowd = np.array([bool(row.get('iscrowd', 0)) for row in rows], dtype=bool)
-        return cls(*_read_rows(rows, 'annotation', labels), np.ones(len(rows)), crowd)
+        if unknown := sorted({row['category_id'] for row in rows} - set(labels)):
+            raise InputError(f'no label for the category ids {unknown}; there are {sorted(labels)}')
+        xyxy = np.array([row['bbox'] for row in rows], dtype=np.float64).reshape(-1, 4)
+        xyxy[:, 2:] += xyxy[:, :2]
+        return cls(
+            image=np.array([row['image_id'] for row in rows]),
+            label=np.array([labels[row['category_id']] for row in rows], dtype=np.int64),
+            xyxy=xyxy,
+            score=np.ones(len(rows)),
+            crowd=np.array([bool(row.get('iscrowd', 0)) for row in rows], dtype=bool),
+        )
 
     @classmethod
     def from_results(cls, results: Sequence[Mapping[str, Any]], labels: Mapping[int, int]) -> Self:
-        """Reads detections: a list of COCO results, in their order.
+        """Reads detections: a list of COCO results, each with a ``score``, in their order.
 
-        Args:
-            results: Each with ``image_id``, ``category_id``, ``bbox`` (xywh, absolute pixels) and
-                ``score``.
-            labels: Category id -> label.
-
-        Raises:
-            InputError: If a result lacks a key, or its category has no label.
+        Otherwise as :meth:`from_coco`.
         """
-        columns = _read_rows(results, 'result', labels)
-        score = np.array(_read_key(results, 'result', 'score'))
-        return cls(*columns, score, np.zeros(len(results), dtype=bool))
+        boxes = cls.from_coco({'annotations': results}, labels)
+        score = np.array([row['score'] for row in results])
+        return replace(boxes, score=score, crowd=np.zeros_like(boxes.crowd))
 
 
 def box_iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
@@ -117,17 +121,11 @@ def box_iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray | None = None) -> np
     >>> box_iou(np.array([[0, 0, 2, 2]]), np.array([[0, 0, 2, 4], [1, 0, 3, 2]]))
     array([[0.5       , 0.33333333]])
     """
-    return paired_iou(a[:, None], b[None], np.zeros(len(b), bool) if crowd is None else crowd)
-
-
-def paired_iou(a: np.ndarray, b: np.ndarray, crowd: np.ndarray) -> np.ndarray:
-    """:func:`box_iou` of each box of ``a`` with its partner in ``b``; they broadcast.
-
-    The shapes are (..., 4) for ``a`` and ``b``, and (...) for ``crowd``.
-    """
+    a, b = a[:, None], b[None]
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     intersection = np.where((sides > 0).all(axis=-1), sides[..., 0] * sides[..., 1], 0.0)
-    union = _area(a) + np.where(crowd, 0.0, _area(b) - intersection)
+    is_crowd = False if crowd is None else crowd
+    union = _area(a) + np.where(is_crowd, 0.0, _area(b) - intersection)
     overlap = intersection > 0
     return np.divide(intersection, union, out=np.zeros(overlap.shape), where=overlap)
 
@@ -184,30 +182,3 @@ def _checked_column(name: str, given: np.ndarray, shape: tuple[int, ...]) -> np.
     if not np.isfinite(column).all():
         raise InputError(f'{name} must be finite, but has {column[~np.isfinite(column)][0]}')
     return column
-
-
-def _read_rows(
-    rows: Sequence[Mapping[str, Any]], kind: str, labels: Mapping[int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Image, label and xyxy of annotations or results."""
-    categories = _read_key(rows, kind, 'category_id')
-    unknown = sorted(set(categories) - set(labels))
-    if unknown:
-        raise InputError(f'no label for the category ids {unknown}; there are {sorted(labels)}')
-    xywh = _read_key(rows, kind, 'bbox')
-    if any(len(box) != 4 for box in xywh):
-        raise InputError(f'every bbox of the {kind}s must be four numbers, x, y, width and height')
-    xyxy = np.array(xywh, dtype=np.float64).reshape(-1, 4)
-    xyxy[:, 2:] += xyxy[:, :2]
-    return (
-        np.array(_read_key(rows, kind, 'image_id')),
-        np.array([labels[category] for category in categories], dtype=np.int64),
-        xyxy,
-    )
-
-
-def _read_key(rows: Sequence[Mapping[str, Any]], kind: str, key: str) -> list[Any]:
-    for number, row in enumerate(rows):
-        if key not in row:
-            raise InputError(f'{kind} {number} (from 0) has no {key}')
-    return [row[key] for row in rows]

@@ -6,6 +6,7 @@ from typing import Any
 
 from .class_counts import Config, set_class_counts, type_name, walk
 from .errors import InputError
+from .options import checked
 from .taxonomies import load_taxonomy
 
 UNSUITED = {
@@ -28,6 +29,7 @@ KEPT = (
 """Arguments of a data set: those that use_taco replaces, and those that it keeps."""
 
 
+@checked
 def use_taco(config: Config, taxonomy: str, load_from: str | None = None) -> None:
     """Changes ``config`` in place to train and score on TACO, with the classes of ``taxonomy``.
 
@@ -86,6 +88,7 @@ def use_taco(config: Config, taxonomy: str, load_from: str | None = None) -> Non
     root['taxonomy'] = taxonomy
 
 
+@checked
 def fine_tune(config: Config) -> None:
     """Gives ``config`` the schedule of ``configs/taco/faster_rcnn.py``, in place.
 
@@ -137,7 +140,7 @@ def _set_runtime(root: Config) -> None:
     hooks['early_stopping'] = {'type': 'TacoEarlyStoppingHook', 'monitor': monitor}
     hooks.setdefault('visualization', {})['type'] = 'TacoVisualizationHook'
     hooks.setdefault('checkpoint', {'type': 'CheckpointHook', 'interval': 1}).update(
-        save_best=monitor, rule='greater', max_keep_ckpts=1
+        save_best=monitor, rule='greater', max_keep_ckpts=2
     )
     if 'auto_scale_lr' in root:
         root['auto_scale_lr']['enable'] = True

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import mmdet
 import numpy as np
@@ -16,6 +17,8 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 
 from taco_plugin.config import use_taco
+from taco_plugin.engine import ClassCheckHook
+from taco_plugin.errors import InputError
 from taco_plugin.taxonomies import load_taxonomy
 
 FOLDER = Path(__file__).parents[1] / 'configs' / 'taco'
@@ -113,6 +116,20 @@ def check_step(config: Config, size: int = 64) -> None:
         samples = model.eval()(**model.data_preprocessor(data), mode='predict')
     labels = torch.cat([sample.pred_instances.labels for sample in samples])
     assert set(labels.tolist()) <= set(range(num_classes))
+    check_weights(model)
+
+
+def check_weights(model: torch.nn.Module) -> None:
+    """What a model saves is a checkpoint that can be tested, and fits only whole."""
+    loop = SimpleNamespace(dataloader=SimpleNamespace(dataset=SimpleNamespace(metainfo={})))
+    loops = {'_train_loop': None, '_val_loop': None, '_test_loop': loop}
+    testing = SimpleNamespace(model=model, _resume=False, **loops)
+    weights = model.state_dict()
+    ClassCheckHook().after_load_checkpoint(testing, {'state_dict': weights})
+    lost = next(name for name, _ in model.named_parameters())
+    del weights[lost]
+    with pytest.raises(InputError, match=f'1 weights are missing, e.g. {re.escape(lost)}'):
+        ClassCheckHook().after_load_checkpoint(testing, {'state_dict': weights})
 
 
 @pytest.mark.parametrize('leaf', LEAVES)

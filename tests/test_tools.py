@@ -1,6 +1,7 @@
 """The commands: their help, and what they say to bad input."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,6 +86,28 @@ def test_wrong_num_classes_fails_before_the_first_iteration(run_tool, small_taco
     assert not list(tmp_path.glob('*.pth'))
 
 
+@pytest.mark.parametrize(
+    ('option', 'message'),
+    [
+        ('taxonomy=taco60', r'taxonomy is taco60, but .* is taco10; classes can be .* by use_taco'),
+        (
+            'model.bbox_head.loss_cls.reducton=sum',
+            "WeightedCrossEntropyLoss has no option 'reducton'",
+        ),
+        ('model.bbox_head.loss_cls.reduction=mean', 'is mean, but YOLOXHead needs sum; set model'),
+        ('val_evaluator.prefix=x', '--cfg-options default_hooks.*=x/bbox_mAP default_hooks'),
+        ('val_evaluator.metric=segm', "metric='segm' scores masks, but the model predicts none"),
+        ('train_dataloader.batch_size=0', 'error: ValueError: batch_size .* .TACO_TRACEBACK=1 '),
+    ],
+)
+def test_settings_that_contradict_one_another_fail_before_the_first_iteration(
+    run_tool, small_taco, tmp_path, option, message
+):
+    result = train(run_tool, small_taco, tmp_path, options=(option,))
+    assert re.search(message, one_line(result))
+    assert 'Epoch(train)' not in result.stdout
+
+
 def test_data_that_were_not_prepared_are_missed_by_name(run_tool, tmp_path):
     error = one_line(train(run_tool, tmp_path / 'nowhere', tmp_path))
     assert 'nowhere/annotations/train.json: no such annotation file; write it with' in error
@@ -120,21 +143,50 @@ class RunsCode:
         return Path.touch, (self.path,)
 
 
-def test_bad_checkpoints_are_refused(run_tool, small_taco, tmp_path):
-    evil, ran = tmp_path / 'evil.pth', tmp_path / 'ran'
-    torch.save({'state_dict': {}, 'meta': RunsCode(ran)}, evil)
-    result = run_tool('test.py', DEMO, evil, TACO_DATA_ROOT=f'{small_taco}/')
-    assert 'evil.pth: refused, as loading this checkpoint could run code' in one_line(result)
-    assert not ran.exists()
-
-    other = tmp_path / 'other.pth'
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        ('evil', 'evil.pth: refused, as loading this checkpoint could run code'),
+        ('classes', "the checkpoint was trained on the classes ['Can', 'Cup']"),
+        ('other', 'weights are missing, e.g. backbone.'),
+        ('page', 'page.pth: an HTML page instead of a checkpoint'),
+        ('meta', 'meta.pth: its meta is a NoneType instead of a dict'),
+        ('none', 'none.pth can not be found'),
+        ('work_dir', 'no best_*.pth, only epoch_1.pth'),
+    ],
+)
+def test_bad_checkpoints_are_refused(name, message, run_tool, small_taco, tmp_path):
+    path, ran = tmp_path / f'{name}.pth', tmp_path / 'ran'
     meta = {'dataset_meta': {'classes': ['Can', 'Cup']}}
-    torch.save({'state_dict': {'x': torch.ones(1)}, 'meta': meta}, other)
-    result = run_tool('test.py', DEMO, other, TACO_DATA_ROOT=f'{small_taco}/')
-    assert "the checkpoint was trained on the classes ['Can', 'Cup']" in one_line(result)
+    contents = {
+        'evil': {'state_dict': {}, 'meta': RunsCode(ran)},
+        'classes': {'state_dict': {'x': torch.ones(1)}, 'meta': meta},
+        'other': {'state_dict': {'x': torch.ones(1)}, 'meta': {}},
+        'meta': {'state_dict': {'x': torch.ones(1)}, 'meta': None},
+    }
+    if name in contents:
+        torch.save(contents[name], path)
+    elif name == 'page':
+        path.write_text('<html>404</html>')
+    elif name == 'work_dir':
+        path = tmp_path
+        torch.save({}, path / 'epoch_1.pth')
+    result = run_tool(
+        'test.py', DEMO, path, '--work-dir', tmp_path / 'test', TACO_DATA_ROOT=f'{small_taco}/'
+    )
+    assert message in one_line(result)
+    assert not ran.exists()
+    assert not list(tmp_path.rglob('test.json'))
 
-    result = run_tool('test.py', DEMO, tmp_path / 'none.pth', TACO_DATA_ROOT=f'{small_taco}/')
-    assert 'none.pth can not be found' in one_line(result)
+
+@pytest.mark.parametrize('way', ['resume', 'load_from'])
+def test_a_checkpoint_to_start_from_is_checked_as_well(way, run_tool, small_taco, tmp_path):
+    (tmp_path / 'lfs.pth').write_text('version https://git-lfs.github.com/spec/v1\n')
+    path = tmp_path / 'lfs.pth'
+    how = {'resume': ['--resume', path]}.get(way, [])
+    options = () if how else (f'load_from={path}',)
+    result = train(run_tool, small_taco, tmp_path / 'run', *how, options=options)
+    assert 'lfs.pth: a git-lfs pointer instead of the checkpoint; run' in one_line(result)
 
 
 def test_missing_config_is_one_line(run_tool):

@@ -1,6 +1,6 @@
 """The TACO data set for MMDetection."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from mmdet.datasets import CocoDataset
@@ -8,14 +8,7 @@ from mmdet.datasets.api_wrappers import COCO
 from mmdet.registry import DATASETS
 from mmengine.logging import print_log
 
-from ..coco import (
-    KINDS,
-    check_file_names,
-    count_changes,
-    find_image_folder,
-    index_coco,
-    load_for_taxonomy,
-)
+from ..coco import index_coco, load_dataset
 from ..errors import InputError
 from ..taxonomies import load_taxonomy
 from ..taxonomies.palette import palette
@@ -78,24 +71,22 @@ class TacoDataset(CocoDataset):
 
     def COCOAPI(self, annotation_file: str) -> COCO:  # noqa: N802
         """Replaces MMDetection's ``COCO`` class, which would read the file uncleaned."""
-        if not Path(annotation_file).is_file():
-            raise InputError(
-                f'{annotation_file}: no such annotation file; write it with '
-                'tools/dataset_converters/prepare_taco.py, or set TACO_DATA_ROOT to its folder'
-            )
-        coco, changes = load_for_taxonomy(annotation_file, self.taxonomy)
-        if changes:
-            counts = [f'{KINDS[kind]} ({count})' for kind, count in count_changes(changes).items()]
-            print_log(f'{annotation_file}: {"; ".join(counts)}', logger='current')
-        for problem in check_file_names(coco):
-            raise InputError(
-                f'{annotation_file}: the file name {problem.file_name!r} {problem.detail} of the '
-                'photographs; prepare_taco.py drops such images'
-            )
-        folder = find_image_folder(annotation_file, coco)
+        coco, folder = load_dataset(
+            annotation_file, self.taxonomy, log=partial(print_log, logger='current')
+        )
         if folder is not None and not self._is_folder_given:
             self.data_prefix['img'] = str(folder)
         return index_coco(coco, COCO)
+
+    def filter_data(self) -> list[dict]:
+        """Refuses a file of which no image is left."""
+        kept = super().filter_data()
+        if not kept:
+            raise InputError(
+                f'{self.ann_file}: none of its {len(self.data_list)} images is left; is it the '
+                'right file, and does filter_cfg fit?'
+            )
+        return kept
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """Also keeps the size that the photograph had before ``prepare_taco.py`` scaled it."""
@@ -114,6 +105,15 @@ class TacoDataset(CocoDataset):
                 f'{path}: no such image; is data_root right, or info.image_folder in the '
                 'annotation file?'
             ) from error
+        except Exception as error:
+            if 'ori_shape' not in info:  # it is not even loaded
+                reason = ' '.join(str(error).split())
+                advice = 'prepare_taco.py drops such images'
+                raise InputError(f'{path}: cannot be decoded ({reason}); {advice}') from error
+            if error.args != ('mask',):
+                raise
+            message = 'has no segmentations, which the pipeline loads: train a detector of boxes'
+            raise InputError(f'{self.ann_file}: {message}') from error
         height, width = info.get('ori_shape', size[::-1])
         if (width, height) != size:
             raise InputError(_describe_size(path, (width, height), size))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partialmethod
 from typing import Any, Literal
 
 import numpy as np
@@ -45,17 +46,19 @@ class CocoScores:
         """Number of classes, K."""
         return self.precision.shape[2]
 
-    def ap(
+    def average(
         self,
+        scores: Literal['precision', 'recall'],
         iou: Iterable[float],
         max_detections: int,
         size: str = 'all',
         *,
         label: int | None = None,
     ) -> float:
-        """Average precision.
+        """Average precision or recall, for which :meth:`ap` and :meth:`ar` are short.
 
         Args:
+            scores: What is averaged.
             iou: Thresholds to average over.
             max_detections: Limit of the detections per image and class.
             size: Size of the true boxes that count.
@@ -68,27 +71,14 @@ class CocoScores:
             ValueError: If a threshold, ``max_detections`` or ``size`` was not evaluated.
         """
         rows = [self.iou_thresholds.index(threshold) for threshold in iou]
-        return self._mean(self.precision[rows], max_detections, size, label=label)
-
-    def ar(
-        self,
-        iou: Iterable[float],
-        max_detections: int,
-        size: str = 'all',
-        *,
-        label: int | None = None,
-    ) -> float:
-        """Average recall; see :meth:`ap`."""
-        rows = [self.iou_thresholds.index(threshold) for threshold in iou]
-        return self._mean(self.recall[rows], max_detections, size, label=label)
-
-    def _mean(
-        self, scores: np.ndarray, max_detections: int, size: str, *, label: int | None
-    ) -> float:
-        scores = scores[..., self.sizes.index(size), self.max_detections.index(max_detections)]
-        counted = scores if label is None else scores[..., label]
+        place = self.sizes.index(size), self.max_detections.index(max_detections)
+        table = getattr(self, scores)[rows][..., *place]
+        counted = table if label is None else table[..., label]
         counted = counted[counted > -1]
         return float(counted.mean()) if counted.size else -1.0
+
+    ap = partialmethod(average, 'precision')
+    ar = partialmethod(average, 'recall')
 
 
 def score_results(

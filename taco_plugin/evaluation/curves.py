@@ -40,8 +40,8 @@ class MeanCurves:
 class ScoreCurves:
     """Metrics of K classes, in [0, 1], as functions of the confidence threshold.
 
-    A class without ground truth is NaN throughout and is excluded from the means. If no class has
-    ground truth, the means are NaN.
+    A class without ground truth is NaN throughout and is excluded from the mean. If no class has
+    ground truth, the mean is NaN.
 
     Args:
         thresholds: Confidence thresholds, shape (T,).
@@ -56,19 +56,10 @@ class ScoreCurves:
     f1: np.ndarray
 
     @property
-    def mean_precision(self) -> np.ndarray:
-        """Mean over the classes, shape (T,)."""
-        return _mean_of_classes(self.precision)
-
-    @property
-    def mean_recall(self) -> np.ndarray:
-        """Mean over the classes, shape (T,)."""
-        return _mean_of_classes(self.recall)
-
-    @property
     def mean_f1(self) -> np.ndarray:
         """Mean over the classes, shape (T,)."""
-        return _mean_of_classes(self.f1)
+        counted = self.f1[~np.isnan(self.f1).any(axis=1)]
+        return counted.mean(axis=0) if len(counted) else np.full(len(self.thresholds), np.nan)
 
 
 def precision_recall(matches: Matches, num_classes: int) -> np.ndarray:
@@ -216,8 +207,3 @@ def _classes(
     for number in np.flatnonzero(totals).tolist():
         rows = slice(bounds[number], bounds[number + 1])
         yield number, int(totals[number]), score[rows], correct[rows]
-
-
-def _mean_of_classes(metrics: np.ndarray) -> np.ndarray:
-    counted = metrics[~np.isnan(metrics).any(axis=1)]
-    return counted.mean(axis=0) if len(counted) else np.full(metrics.shape[1], np.nan)

@@ -1,6 +1,7 @@
 """Converts predictions to boxes and to COCO results, and stores boxes in a file."""
 
 import itertools
+import logging
 import os
 import zipfile
 import zlib
@@ -23,15 +24,17 @@ Prediction = Mapping[str, Any]
 
 _COLUMNS = ('bboxes', 'labels', 'scores', 'mask_scores')
 
+_KINDS = {'image_ids': 'i', 'image_names': 'U', 'image_sizes': 'i', 'folder': 'U'}
+"""Arrays of a file of boxes, besides those of boxes -> ``kind`` of their NumPy types."""
+
 _LARGEST = 1 << 30
 """Maximum size of an unpacked file in bytes."""
 
 
-def drop_not_finite(predictions: Sequence[Prediction]) -> tuple[list[Prediction], int]:
+def drop_not_finite(predictions: Sequence[Prediction], logger: logging.Logger) -> list[Prediction]:
     """Removes detections with a box or score that is not finite, as diverged training yields.
 
-    Returns:
-        The predictions, and the number of detections that were removed.
+    A warning says how many were removed.
     """
     kept: list[Prediction] = []
     dropped = 0
@@ -43,7 +46,11 @@ def drop_not_finite(predictions: Sequence[Prediction]) -> tuple[list[Prediction]
             if 'masks' in row:
                 row['masks'] = list(itertools.compress(row['masks'], finite))
         kept.append(row)
-    return kept, dropped
+    if dropped:
+        logger.warning(
+            f'{dropped} detections are not finite and are left out; has training diverged?'
+        )
+    return kept
 
 
 def map_to_original(prediction: Prediction, image: Mapping[str, Any]) -> Prediction:
@@ -164,8 +171,8 @@ class EvaluatedBoxes:
         return {image: os.path.join(self.folder, name) for image, name in self.images.items()}
 
     def __post_init__(self) -> None:
-        if set(self.sizes) != set(self.images):
-            raise InputError('sizes must be of the images that are listed')
+        if set(self.sizes) != set(self.images) or min(map(min, self.sizes.values()), default=1) < 1:
+            raise InputError('sizes must be of the images that are listed, and positive')
         for name in ('truth', 'detections'):
             other = np.setdiff1d(getattr(self, name).image, list(self.images))
             if len(other):
@@ -206,6 +213,8 @@ def read_evaluated_boxes(path: str | Path) -> EvaluatedBoxes:
         if size > _LARGEST:
             raise InputError(f'{path}: would unpack to {size} bytes; no file of evaluated boxes')
         with np.load(path, allow_pickle=False) as arrays:
+            if wrong := [name for name, kind in _KINDS.items() if arrays[name].dtype.kind != kind]:
+                raise InputError(f'{path}: {wrong[0]} has the type {arrays[wrong[0]].dtype}')
             ids, names = arrays['image_ids'].tolist(), arrays['image_names'].tolist()
             sizes = [(width, height) for width, height in arrays['image_sizes'].tolist()]
             truth, detections = (

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
 from ..boxes import Boxes, bucket_areas
+from ..class_counts import walk
 from ..coco import Coco
 from ..errors import InputError
 from ..files import read_json, to_json, write_files
@@ -20,6 +21,7 @@ from .curves import MeanCurves, class_counts
 from .metrics import Metrics, ScoreSettings
 
 SCHEMA_VERSION: Literal[3] = 3
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class EvaluatedRun:
     """
 
     name: str
-    epoch: int | None
-    iteration: int
+    epoch: Count | None
+    iteration: Count
     checkpoint: str | None
     time: str
 
@@ -45,9 +47,9 @@ class EvaluatedRun:
 class SizeCounts:
     """Number of boxes of each of COCO's sizes."""
 
-    small: int
-    medium: int
-    large: int
+    small: Count
+    medium: Count
+    large: Count
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,11 @@ class TruthSizes:
 class BoxCounts:
     """Number of true boxes without crowds, of crowds, and of detections of any confidence."""
 
-    truth: int
-    crowds: int
-    detections: int
-    truth_per_class: tuple[int, ...]
-    detections_per_class: tuple[int, ...]
+    truth: Count
+    crowds: Count
+    detections: Count
+    truth_per_class: tuple[Count, ...]
+    detections_per_class: tuple[Count, ...]
     truth_per_size: TruthSizes
 
 
@@ -96,7 +98,7 @@ class Record:
     ann_file: str | None
     ground_truth: str
     settings: ScoreSettings
-    images: int
+    images: Count
     boxes: BoxCounts
     metrics: Mapping[IouType, Metrics]
     curves: MeanCurves | None
@@ -109,6 +111,8 @@ class Record:
     def __post_init__(self) -> None:
         if not self.metrics:
             raise InputError('metrics must not be empty')
+        if len(set(self.classes)) < len(self.classes):
+            raise InputError('classes must have different names')
         per_class: dict[str, tuple] = {
             'boxes.truth_per_class': self.boxes.truth_per_class,
             'boxes.detections_per_class': self.boxes.detections_per_class,
@@ -118,6 +122,10 @@ class Record:
                 raise InputError(f'metrics.{kind}.coco must have {self.settings.coco_names}')
             for name, values in vars(metrics.per_class).items():
                 per_class[f'metrics.{kind}.per_class.{name}'] = values
+        if self.curves is not None:
+            of = self.curves
+            if (len(of.recall), len(of.threshold)) != (len(of.precision), len(of.f1)):
+                raise InputError('curves has recall, precision, threshold and f1 of other lengths')
         for name, values in per_class.items():
             if len(values) != len(self.classes):
                 raise InputError(f'{name} has {len(values)} of {len(self.classes)} classes')
@@ -232,6 +240,8 @@ def parse_record(content: object) -> Record:
         record = msgspec.convert(content, Record)
     except msgspec.ValidationError as error:
         raise InputError(str(error)) from None
-    if json.loads(to_json(asdict(record))) != content:
-        raise InputError(f'it has fields that schema {SCHEMA_VERSION} does not know')
+    known = json.loads(to_json(asdict(record)))
+    if known != content:
+        names = [{key for _, node in walk(some) for key in node} for some in (known, content)]
+        raise InputError(f'schema {SCHEMA_VERSION} differs in {", ".join(names[0] ^ names[1])}')
     return record

@@ -13,29 +13,12 @@ from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 
-from ..boxes import Boxes, check_labels
-from ..coco import (
-    Coco,
-    index_coco,
-    load_for_taxonomy,
-    order_categories,
-    read_coco,
-    restore_originals,
-)
+from ..coco import Coco, index_coco
 from ..errors import InputError
-from ..taxonomies import load_taxonomy
-from .coco_scores import IouType, score_results
-from .detections import (
-    Prediction,
-    box_results,
-    collect_boxes,
-    drop_not_finite,
-    input_area_factors,
-    map_to_original,
-    mask_results,
-)
-from .metrics import Metrics, ScoreSettings, make_metrics
-from .record import Record, make_record
+from .detections import Prediction, drop_not_finite, map_to_original
+from .evaluate import Evaluation, evaluate, read_truth
+from .metrics import ScoreSettings
+from .record import Record
 
 _WITHOUT_EFFECT = ('backend_args', 'file_client_args', 'sort_categories', 'use_mp_eval')
 _USUAL_ITEMS = ['mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l']
@@ -60,9 +43,8 @@ class TacoMetric(CocoMetric):
 
     With ``metric='segm'``, the metrics of masks begin with ``segm_``.
 
-    After an evaluation, these attributes are set in the main process: ``evaluation`` (the record;
-    None before), ``truth`` and ``detections`` (the boxes), ``image_sizes`` (width and height of the
-    original photographs), and ``names`` (the names of all metrics that were returned).
+    After an evaluation, these attributes are set in the main process: ``evaluation`` (an
+    :class:`~.evaluate.Evaluation`; None before), and ``names`` (of all metrics that were returned).
 
     Args:
         ann_file: Annotation file; by default the data set's, or the ground truth of the samples
@@ -80,9 +62,6 @@ class TacoMetric(CocoMetric):
     """
 
     metric_items: list[str]
-    truth: Boxes
-    detections: Boxes
-    image_sizes: dict[int, tuple[int, int]]
     _coco_api: COCO | None
 
     def __init__(
@@ -105,7 +84,7 @@ class TacoMetric(CocoMetric):
             raise InputError(f'metric_items must be of {names}, but has {unknown}')
         self.ann_file = ann_file
         self.size_at_input = size_at_input
-        self.evaluation: Record | None = None
+        self.evaluation: Evaluation | None = None
         self.names: set[str] = set()
         self._scaled_images: dict[int, dict] = {}
 
@@ -125,45 +104,37 @@ class TacoMetric(CocoMetric):
         """Computes the metrics over all images, each in [0, 1], or -1 without true boxes."""
         self._read_ground_truth()  # in case this process was given no image
         truth = self._coco_api.dataset if self._coco_api else self._convert_ground_truth(results)
-        predictions, dropped = drop_not_finite([prediction for _, prediction in results])
-        if dropped:
-            MMLogger.get_current_instance().warning(
-                f'{dropped} detections are not finite and are left out; has training diverged?'
-            )
+        predictions = drop_not_finite(
+            [prediction for _, prediction in results], MMLogger.get_current_instance()
+        )
         if self.outfile_prefix is not None:
             self._write_results(truth, predictions)
         if self.format_only:
             return {}
-        self.evaluation = self._score(truth, predictions)
-        flat = self._flatten(self.evaluation)
-        self.names = {f'{self.prefix}/{name}' if self.prefix else name for name in flat}
-        return flat
+        self.evaluation = self._evaluate(truth, predictions)
+        return self._flatten(self.evaluation.record)
 
-    def _score(self, truth: Coco, predictions: list[Prediction]) -> Record:
-        ids = [category['id'] for category in truth['categories']]
-        boxes = Boxes.from_coco(truth, {number: label for label, number in enumerate(ids)})
-        detections = collect_boxes(predictions)
-        check_labels('detections', detections.label, len(ids))
-        factors = input_area_factors(truth, predictions) if self.size_at_input else None
-        if self.size_at_input and factors is None:
-            reason = 'not every image of the ground truth was given, or has a scale_factor'
-            MMLogger.get_current_instance().info(f'no sizes at the network input: {reason}')
-        metrics: dict[IouType, Metrics] = {}
-        for kind in self.metrics:
-            is_box = kind == 'bbox'
-            rows = box_results(detections, ids) if is_box else mask_results(predictions, ids)
-            evaluated = self.settings.evaluated
-            scores = score_results(truth, rows, kind, area_factors=factors, **evaluated)
-            metrics[kind] = make_metrics(*scores, self.settings)
-        self.truth, self.detections = boxes, detections
-        self.image_sizes = {
-            image['id']: (image['width'], image['height']) for image in truth['images']
-        }
+    def preview(self) -> set[str]:
+        """Names of the metrics to expect, as far as the ground truth is a file; reads the file."""
+        self._read_ground_truth()
+        if self._coco_api is not None:
+            nothing = dict.fromkeys(('labels', 'bboxes', 'scores'), np.empty((0, 4)))
+            images = [image['id'] for image in self._coco_api.dataset['images']]
+            found = [{'img_id': image, 'scale_factor': (1.0, 1.0), **nothing} for image in images]
+            self._flatten(self._evaluate(self._coco_api.dataset, found).record)
+        return self.names
+
+    def _evaluate(self, truth: Coco, predictions: Sequence[Prediction]) -> Evaluation:
         meta = dict(self.dataset_meta or {})
         meta['ann_file'] = self.ann_file or meta.get('ann_file')
-        both, settings = (boxes, detections), self.settings
-        return make_record(
-            meta, truth, both, settings=settings, area_factors=factors, metrics=metrics
+        return evaluate(
+            truth,
+            predictions,
+            self.metrics,
+            meta=meta,
+            settings=self.settings,
+            size_at_input=self.size_at_input,
+            logger=MMLogger.get_current_instance(),
         )
 
     def _flatten(self, record: Record) -> dict[str, float]:
@@ -180,6 +151,7 @@ class TacoMetric(CocoMetric):
                 for name, values in asdict(metrics.per_class).items():
                     keys = [f'{kind}_{of_class}_{name}' for of_class in record.classes]
                     flat |= dict(zip(keys, values, strict=True))
+        self.names = {f'{self.prefix}/{name}' if self.prefix else name for name in flat}
         return flat
 
     def _read_ground_truth(self) -> None:
@@ -188,14 +160,7 @@ class TacoMetric(CocoMetric):
         path = self.ann_file or meta.get('ann_file')
         if path is None or self._coco_api is not None:
             return
-        if 'taxonomy' in meta:
-            coco, _ = load_for_taxonomy(path, load_taxonomy(meta['taxonomy']))
-        else:
-            coco = read_coco(path)
-        self._scaled_images = {
-            image['id']: image for image in coco['images'] if 'original_width' in image
-        }
-        coco = order_categories(restore_originals(coco), meta['classes'])
+        coco, self._scaled_images = read_truth(path, meta['classes'], meta.get('taxonomy'))
         self._coco_api = index_coco(coco, COCO)
 
     def _convert_ground_truth(self, results: list) -> Coco:

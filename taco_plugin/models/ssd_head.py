@@ -7,8 +7,6 @@ from mmdet.models.losses import smooth_l1_loss
 from mmdet.registry import MODELS
 from torch import Tensor
 
-from ..errors import InputError
-
 
 @MODELS.register_module()
 class TacoSSDHead(SSDHead):
@@ -21,16 +19,11 @@ class TacoSSDHead(SSDHead):
     Args:
         loss_cls: A softmax loss that can be computed without reduction.
         args, kwargs: As for ``SSDHead``.
-
-    Raises:
-        InputError: If the loss uses sigmoid.
     """
 
     def __init__(self, *args: Any, loss_cls: dict | None = None, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
         self.loss_cls = MODELS.build(loss_cls or {'type': 'CrossEntropyLoss'})
-        if self.loss_cls.use_sigmoid:
-            raise InputError('SSD classifies by softmax: loss_cls needs use_sigmoid=False')
 
     def loss_by_feat_single(
         self,

@@ -33,12 +33,11 @@ def plot_precision_recall(
         return empty_figure(title, 'no ground truth')
     if not np.nan_to_num(ap).any():
         return empty_figure(title, 'no correct detections')
-    mean = np.nanmean(precision, axis=0)
     figure = new_figure(8, 5.2, title)
     figure.subplots().set(xlabel='Recall', ylabel='Precision')
     lines = _ClassLines(classes, colors, ap)
-    lines.draw(figure, RECALLS, [(precision, mean)])
-    lines.explain(figure, 'AP', f'mean  {mean.mean():.2f}')
+    lines.draw(figure, RECALLS, [precision])
+    lines.explain(figure, 'AP', f'mean  {np.nanmean(ap):.2f}')
     return figure
 
 
@@ -59,19 +58,16 @@ def plot_score_curves(
         return empty_figure(title, 'no detections' if nothing else 'no correct detections')
     threshold, f1 = best_f1(curves)
     best = np.searchsorted(curves.thresholds, threshold)
-    panels = {
-        'Precision': (curves.precision, curves.mean_precision),
-        'Recall': (curves.recall, curves.mean_recall),
-        'F1': (curves.f1, curves.mean_f1),
-    }
+    panels = {'Precision': curves.precision, 'Recall': curves.recall, 'F1': curves.f1}
     figure = new_figure(14, 4.8, title)
     figure.subplots(1, len(panels))
     lines = _ClassLines(classes, colors, highest)
     lines.draw(figure, curves.thresholds, list(panels.values()))
-    for axes, (name, (_, mean)) in zip(figure.axes, panels.items(), strict=True):
+    for axes, (name, of_classes) in zip(figure.axes, panels.items(), strict=True):
+        mean = np.nanmean(of_classes[:, best])
         axes.axvline(threshold, color='0.3', linestyle=':', linewidth=1.2, zorder=6)
-        axes.plot(threshold, mean[best], 'o', color='black', markeredgecolor='white', zorder=7)
-        axes.set_title(f'{name}: mean {mean[best]:.2f} at {threshold:.3f}', fontsize=10)
+        axes.plot(threshold, mean, 'o', color='black', markeredgecolor='white', zorder=7)
+        axes.set_title(f'{name}: mean {mean:.2f} at {threshold:.3f}', fontsize=10)
         axes.set(xlabel='Confidence threshold', ylabel=name)
     mark = Line2D([], [], color='0.3', linestyle=':', marker='o', markerfacecolor='black')
     mark.set_label(f'best mean F1  {f1:.2f} at {threshold:.3f}')
@@ -94,12 +90,11 @@ class _ClassLines:
             self._named = self._ranked[:_EXTREMES] + self._ranked[-_EXTREMES:]
         self._classes, self._colors, self._values = classes, colors, values
 
-    def draw(
-        self, figure: Figure, x: np.ndarray, panels: Sequence[tuple[np.ndarray, np.ndarray]]
-    ) -> None:
-        """Draws the rows of an array, shape (K, T), and their mean, shape (T,), on each panel."""
+    def draw(self, figure: Figure, x: np.ndarray, panels: Sequence[np.ndarray]) -> None:
+        """Draws the rows of an array, shape (K, T), and their mean on each panel."""
         above = len(self._ranked) > 1  # with one class, the mean would hide it
-        for axes, (y, mean) in zip(figure.axes, panels, strict=True):
+        for axes, y in zip(figure.axes, panels, strict=True):
+            mean = np.nanmean(y, axis=0)
             for label in self._ranked:
                 axes.plot(x, y[label], **self._style(label), label=show_name(self._classes[label]))
             axes.plot(x, mean, color='black', linewidth=3, label='mean', zorder=5 if above else 1.5)

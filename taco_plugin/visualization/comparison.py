@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from ..evaluation.curves import MeanCurves
 from .figure import add_note, empty_figure, new_figure, say_in, style_axes
 from .run_styles import add_run_legend, name_runs, run_style, show_runs
-from .training import scale_losses, smooth
+from .training import METRIC, scale_losses, smooth
 
 Log = Sequence[Mapping[str, Any]]
 """A training log, as :func:`~taco_plugin.visualization.read_scalars` returns it."""
@@ -19,7 +19,6 @@ Log = Sequence[Mapping[str, Any]]
 _MARKS = 7
 """Number of markers per line; they are offset between runs."""
 
-_METRIC = 'coco/bbox_mAP'
 _LOSS_NOTE = (
     'Losses of different detectors, or of different kinds, are of different scale: '
     'which of them is lower says nothing about quality.'
@@ -58,41 +57,43 @@ def plot_compared_curves(curves: Mapping[str, MeanCurves | None]) -> Figure:
 def plot_compared_training(logs: Mapping[str, Log]) -> Figure:
     """Smoothed total loss over iterations, and validation mAP with the best one marked.
 
+    Validations are drawn over epochs, or over iterations if a run was trained by these.
+
     Args:
         logs: Name of each run -> its log, empty if there is none. A note lists runs without a log
             or a validation.
     """
     shown = show_runs(logs)
     losses = [_read_points(log, 'loss') for log in logs.values()]
-    metrics = [_read_points(log, _METRIC, least=0) for log in logs.values()]
+    metrics = [_read_points(log, METRIC, least=0) for log in logs.values()]
     has_log = [len(loss) + len(values) > 0 for loss, values in zip(losses, metrics, strict=True)]
     if not any(has_log):
         return empty_figure('Training', 'no run has a log of its training')
     by_epoch = [any('epoch' in row for row in log) for log in logs.values()]
     rows = zip(losses, by_epoch, strict=True)
-    by_iteration = [any(by_epoch) and len(loss) > 0 and not epoch for loss, epoch in rows]
+    in_iterations = any(len(loss) > 0 and not epoch for loss, epoch in rows)
     figure = new_figure(14, 5, 'Training')
     left, right = figure.subplots(1, 2)
     for number, (loss, values) in enumerate(zip(losses, metrics, strict=True)):
         loss[:, 1] = smooth(loss[:, 1])
         draw_run(left, number, loss[:, 0], y=loss[:, 1])
-        if len(values) and not by_iteration[number]:
+        if in_iterations and by_epoch[number]:
+            values[:, 0] *= _iterations_per_epoch(list(logs.values())[number])
+        if len(values):
             best = values[np.argmax(values[:, 1])]
             draw_run(right, number, values[:, 0], y=values[:, 1], best=best)
     _finish(left, 'no training logged', title='Total loss', xlabel='Iteration', ylabel='Loss')
-    unit = 'Epoch' if any(by_epoch) or not any(map(len, losses)) else 'Iteration'
-    labels = {'title': f'Validation: {_METRIC}', 'xlabel': unit, 'ylabel': 'bbox_mAP'}
+    unit = 'Iteration' if in_iterations else 'Epoch'
+    labels = {'title': f'Validation: {METRIC}', 'xlabel': unit, 'ylabel': 'bbox_mAP'}
     _finish(right, 'no validation logged', **labels)
     scale_losses(left, np.concatenate(losses)[:, 1])
     with_log = {number: name for number, name in enumerate(shown) if has_log[number]}
     add_run_legend(figure, with_log, 'Run (large mark: best)')
     no_metric = [log and not len(values) for log, values in zip(has_log, metrics, strict=True)]
-    other_unit = 'Trained by iterations, not epochs, thus not on the right'
     notes = [
         *([_LOSS_NOTE] if sum(has_log) > 1 else []),
         *name_runs('No log of a training', shown, [not log for log in has_log]),
-        *name_runs(f'No validation with {_METRIC}', shown, no_metric),
-        *name_runs(other_unit, shown, by_iteration),
+        *name_runs(f'No validation with {METRIC}', shown, no_metric),
     ]
     add_note(figure, notes)
     return figure
@@ -124,6 +125,11 @@ def _read_points(log: Log, key: str, least: float = -np.inf) -> np.ndarray:
     points = [(row['step'], row[key]) for row in log if key in row]
     values = np.array(points, dtype=np.float64).reshape(-1, 2)
     return values[np.isfinite(values[:, 1]) & (values[:, 1] >= least)]
+
+
+def _iterations_per_epoch(log: Log) -> float:
+    """The last iteration of an epoch that was logged tells; until then it is too low."""
+    return max(row['step'] / row['epoch'] for row in log if row.get('epoch') and 'loss' in row)
 
 
 def _finish(axes: Axes, message: str, **labels: str) -> None:

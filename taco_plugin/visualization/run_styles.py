@@ -6,9 +6,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .figure import COLOURS, show_name
+from .figure import COLOURS, DASHES, show_name
 
-_DASHES = ['-', '--', ':', '-.']
 _MARKERS = ['o', 's', '^', 'D', 'v', 'P', 'X', '<', '*', '>', 'p']
 """Their number is coprime to those of colours and dashes, so that styles rarely repeat."""
 
@@ -28,7 +27,7 @@ def run_style(number: int, size: float = 5.0, **changes: Any) -> dict[str, Any]:
     marker = _MARKERS[number % len(_MARKERS)]
     return {
         'color': COLOURS[number % len(COLOURS)],
-        'linestyle': _DASHES[number // len(COLOURS) % len(_DASHES)],
+        'linestyle': DASHES[number // len(COLOURS) % len(DASHES)],
         'marker': marker,
         'markersize': size * 1.5 if marker == '*' else size,  # a star is mostly points
         **changes,

@@ -1,6 +1,8 @@
 """Reads a training log, and plots loss and validation mAP."""
 
 import json
+import logging
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from .figure import COLOURS, DASHES, empty_figure, new_figure, say_in, show_name
 _MOST_PARTS = 8
 _SMOOTHED = 40  # a moving average spans 1/40 of the line
 _LOG_RANGE = 50
-_METRIC = 'coco/bbox_mAP'
+METRIC = 'coco/bbox_mAP'
+"""Name of the metric that is plotted."""
 
 
 def read_scalars(path: str | Path) -> list[dict[str, Any]]:
@@ -42,10 +45,7 @@ def read_scalars(path: str | Path) -> list[dict[str, Any]]:
         except ValueError:
             if not rows or number < lines[-1][0]:
                 raise InputError(f'{path}, line {number}: broken JSON') from None
-            from mmengine.logging import MMLogger  # loads torch
-
-            warn = MMLogger.get_current_instance().warning
-            warn(f'{path}: line {number} was cut off and is left out')
+            _warn(f'{path}: line {number} was cut off and is left out')
             break
         if not isinstance(row, dict) or 'step' not in row:
             raise InputError(f'{path}, line {number}: not a JSON object with a step')
@@ -53,6 +53,51 @@ def read_scalars(path: str | Path) -> list[dict[str, Any]]:
     if not rows:
         raise InputError(f'{path}: is empty, no scalars were logged')
     return rows
+
+
+def read_detectron2_log(path: str | Path) -> list[dict[str, Any]]:
+    """Reads Detectron2's ``metrics.json``, and returns rows as :func:`read_scalars` does.
+
+    What a resumed training did over is left out of the part before, and so are lines that a crash
+    cut off, with a warning.
+
+    Raises:
+        InputError: If the file cannot be read, or no line has an ``iteration``.
+    """
+    try:
+        lines = Path(path).read_text(encoding='utf-8', errors='replace').split('\n')
+    except OSError as error:
+        raise InputError(f'{path}: cannot be read ({error.strerror})') from None
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line or 'null')
+        except ValueError:
+            _warn(f'{path}: line {number} was cut off and is left out')
+            continue
+        if not isinstance(row, dict) or type(row.get('iteration')) is not int:
+            continue
+        step = row['iteration'] + 1
+        if 'total_loss' in row:
+            if any('loss' in known and known['step'] >= step for known in rows):
+                rows = [known for known in rows if known['step'] < step]
+            parts = {name: value for name, value in row.items() if name.startswith('loss')}
+            time = row.get('time', 0.0)
+            rows.append({'loss': row['total_loss'], **parts, 'step': step, 'time': time})
+        aps = [row[name] for name in row if name.endswith(('bbox/AP', 'segm/AP'))]
+        if aps:
+            rows.append({METRIC: aps[0] / 100, 'step': step})
+    if not rows:
+        raise InputError(f'{path}: no log of a Detectron2 training')
+    return rows
+
+
+def _warn(message: str) -> None:
+    """Warns through MMEngine's logger, where that is in use."""
+    logger = logging.getLogger(__name__)
+    if 'mmengine.logging' in sys.modules:
+        logger = sys.modules['mmengine.logging'].MMLogger.get_current_instance()
+    logger.warning(message)
 
 
 def plot_training(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -68,15 +113,17 @@ def plot_training(rows: Sequence[Mapping[str, Any]]) -> Figure:
     validations = [row for row in rows if 'loss' not in row]
     if not rows:
         return empty_figure('Training', 'nothing was logged')
-    points = [(row['step'], row[_METRIC]) for row in validations if _METRIC in row]
+    known = sorted({key for row in validations for key in row if '/' in key})
+    metrics = [key for key in (METRIC, *known) if key in known and key.endswith('_mAP')]
+    metric = metrics[0] if metrics else METRIC
+    points = [(row['step'], row[metric]) for row in validations if metric in row]
     if validations and not points:
-        known = sorted({key for row in validations for key in row if '/' in key})
-        raise InputError(f'no validation has {_METRIC!r}; there are {known}')
+        raise InputError(f'no validation has {METRIC!r}; there are {known}')
     figure = new_figure(13, 5, 'Training')
     left, right = figure.subplots(1, 2)
     left.set(title='Loss', xlabel='Iteration', ylabel='Loss')
     unit = 'Epoch' if not training or 'epoch' in training[0] else 'Iteration'
-    right.set(title=f'Validation: {_METRIC}', xlabel=unit, ylabel='bbox_mAP')
+    right.set(title=f'Validation: {metric}', xlabel=unit, ylabel=metric.split('/')[-1])
     for axes in (left, right):
         style_axes(axes)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

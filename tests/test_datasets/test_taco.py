@@ -20,10 +20,8 @@ PHOTOGRAPH = 'batch_1/000000.jpg'
 
 
 def build(root, taxonomy='taco10', pipeline=LOAD, **kwargs) -> TacoDataset:
-    return TacoDataset(
-        **{'data_root': str(root), 'ann_file': 'annotations.json', 'taxonomy': taxonomy},
-        **{'pipeline': pipeline, **kwargs},
-    )
+    given = {'data_root': str(root), 'ann_file': 'annotations.json', 'taxonomy': taxonomy}
+    return TacoDataset(**{**given, 'pipeline': pipeline, **kwargs})
 
 
 def build_from_config(root, monkeypatch, ann_file='annotations/train.json'):
@@ -81,6 +79,22 @@ def test_categories_that_do_not_fit_are_refused(write_taco, categories):
         build(write_taco(categories))
 
 
+@pytest.mark.parametrize('test_mode', [True, False])
+@pytest.mark.parametrize('filtered', [True, False])
+def test_a_file_without_any_image_is_refused(write_taco, test_mode, filtered):
+    path = write_taco() / 'annotations.json'
+    coco = json.loads(path.read_text())
+    if not filtered:
+        coco['images'] = []
+    path.write_text(json.dumps(coco | {'annotations': []}))
+    settings = {'test_mode': test_mode, 'filter_cfg': {'filter_empty_gt': True}}
+    if filtered and test_mode:  # nothing is filtered there
+        assert len(build(path.parent, **settings)) == 1
+        return
+    with pytest.raises(InputError, match=r'annotations\.json: none of its [01] images is left'):
+        build(path.parent, **settings)
+
+
 def test_classes_belong_to_the_taxonomy(write_taco):
     with pytest.raises(InputError, match="metainfo names the classes .'Tin'."):
         build(write_taco(), metainfo={'classes': ('Tin',)})
@@ -113,6 +127,56 @@ def test_a_missing_photograph_is_named(write_taco):
     (root / PHOTOGRAPH).unlink()
     with pytest.raises(InputError, match=rf'{root}/{PHOTOGRAPH}: no such image; is data_root'):
         build(root)[0]
+
+
+def test_a_photograph_that_cannot_be_decoded_is_named(write_taco):
+    root = write_taco()
+    for content in (b'', b'<html>404</html>'):
+        (root / PHOTOGRAPH).write_bytes(content)
+        with pytest.raises(InputError, match=rf'{root}/{PHOTOGRAPH}: cannot be decoded'):
+            build(root)[0]
+
+
+INVALID = [
+    *(None, [], [[1, 2, 3, 4]], [[1, 2, 3, 4, 5, 6, 7]], [[1, 1, 2, 2, 3, float('nan')]]),
+    *([[0, 0, 1e8, 0, 1e8, 1e8]], {'size': [5, 5], 'counts': [25]}, {'counts': 'nonsense'}),
+    {'size': [30, 40], 'counts': [7]},
+]
+
+
+@pytest.mark.parametrize(
+    ('segmentation', 'is_prepared'), [*((one, False) for one in INVALID), (INVALID[5], True)]
+)
+def test_masks_can_be_loaded_of_objects_without_a_valid_segmentation(
+    write_taco, run_tool, segmentation, is_prepared, monkeypatch
+):
+    root, logged = write_taco(), []
+    module = 'taco_plugin.datasets.taco'
+    monkeypatch.setattr(f'{module}.print_log', lambda text, **options: logged.append(text))
+    edit(root, lambda coco: coco['annotations'][0].update(segmentation=[[0, 5, 4, 5, 4, 9]]))
+    edit(root, lambda coco: coco['annotations'][1].update(segmentation=segmentation))
+    ann_file = 'annotations.json'
+    if is_prepared:
+        options = '--images', root, '--out', root, '--val-fraction', 0, '--test-fraction', 0
+        tool = 'dataset_converters/prepare_taco.py'
+        result = run_tool(tool, root / ann_file, '--taxonomy', 'taco10', *options)
+        assert '2 segmentations filled in from the box' in result.stdout
+        ann_file = 'annotations/train.json'
+    load = [LOAD[0], {'type': 'LoadAnnotations', 'with_bbox': True, 'with_mask': True}]
+    masks = build(root, ann_file=ann_file, pipeline=load)[0]['gt_masks']
+    if not is_prepared:
+        assert logged[0].startswith(f'{root}/{ann_file}: segmentations filled in from the box')
+    assert [mask.sum() for mask in masks.to_ndarray()] == pytest.approx([8, 16, 16], abs=3)
+
+
+def test_boxes_without_any_segmentation_are_no_masks(write_taco):
+    load = [LOAD[0], {'type': 'LoadAnnotations', 'with_bbox': True, 'with_mask': True}]
+    root = write_taco()
+    assert build(root)[0]['gt_bboxes'].tensor.shape == (3, 4)
+    with pytest.raises(
+        InputError, match=r'annotations\.json: has no segmentations, which the pipe'
+    ):
+        build(root, pipeline=load)[0]
 
 
 @pytest.mark.parametrize('name', ['../secret.jpg', '/secret.jpg', 'C:\\secret.jpg'])

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -14,10 +15,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.data import Subset
 
 from taco_plugin.engine import EvaluationReportHook
-from taco_plugin.engine.hooks import evaluation_report_hook
 from taco_plugin.evaluation.detections import read_evaluated_boxes
 from taco_plugin.evaluation.record import EvaluatedRun, read_record
 from taco_plugin.evaluation.taco_metric import TacoMetric
+from taco_plugin.visualization import evaluation_report
 
 CLASSES = ('Can', 'Cup')
 FIGURES = {
@@ -142,7 +143,8 @@ def test_nothing_is_written_when_it_is_off_or_in_other_processes(runner, tmp_pat
 
 def test_a_run_without_ground_truth_or_detections_is_drawn_too(runner, tmp_path):
     metric = runner.test_evaluator.metrics[1]
-    metric.detections, metric.truth = metric.detections[:0], metric.truth[:0]
+    none = metric.evaluation.truth[:0]
+    metric.evaluation = replace(metric.evaluation, truth=none, detections=none)
     EvaluationReportHook().after_test_epoch(runner)
     folder = tmp_path / 'run' / 'figures' / 'test'
     assert {path.stem for path in folder.iterdir()} == FIGURES
@@ -160,7 +162,7 @@ def test_images_that_were_not_tested_are_not_drawn(runner, tmp_path):
 
 def test_several_metrics_write_into_folders_of_their_own(runner, tmp_path):
     (_, metric) = runner.test_evaluator.metrics
-    ann_file = metric.evaluation.ann_file
+    ann_file = metric.evaluation.record.ann_file
     others = [evaluate(ann_file, 0, prefix=prefix) for prefix in ('../at night', None, 'coco')]
     runner.test_evaluator.metrics += others
     EvaluationReportHook().after_test_epoch(runner)
@@ -192,7 +194,7 @@ def test_an_error_while_drawing_does_not_lose_the_scores(runner, tmp_path, caplo
     def fail(*_):
         raise RuntimeError('no such font')
 
-    monkeypatch.setattr(evaluation_report_hook, 'plot_class_counts', fail)
+    monkeypatch.setattr(evaluation_report, 'plot_class_counts', fail)
     runner.logger.addHandler(caplog.handler)
     EvaluationReportHook().after_test_epoch(runner, {'coco/bbox_mAP': 0.5})
     EvaluationReportHook().after_val_epoch(runner)

@@ -93,12 +93,12 @@ def test_a_figure_that_is_missing_is_told(train_toy):
 
 
 def test_a_resumed_run_counts_on(train_toy):
-    """Epoch 4 is saved before its validation, which is therefore done without."""
+    """Epoch 4 is saved before its validation, which is therefore repeated."""
     stopping = {'patience': 4}
     values = [0.3, 0.1, 0.1, 0.1]
     assert train_toy(values, epochs(4), stopping=stopping, interval=1)[0] == 4
     done, text = train_toy([0.1], epochs(20), stopping=stopping, resume=True)
-    assert done == 6
+    assert done == 5
     assert 'was 0.3000 after epoch 1, and has not got better by 0.001 in 4 valid' in text
 
 

@@ -4,8 +4,7 @@ import sys
 HEAVY = ('mmcv', 'mmdet', 'mmengine', 'torch')
 CODE = f"""
 import sys
-import taco_plugin.visualization.mosaics
-from taco_plugin.evaluation import coco_scores, curves, detection_errors, detections, record
+import taco_plugin.visualization.evaluation_report
 print(*sorted(set({HEAVY}) & set(sys.modules)))
 """
 

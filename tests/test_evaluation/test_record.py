@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from taco_plugin.boxes import Boxes
-from taco_plugin.engine.taco_log_processor import format_record
 from taco_plugin.errors import InputError
 from taco_plugin.evaluation.coco_scores import score_results
 from taco_plugin.evaluation.curves import MeanCurves, ScoreCurves, mean_curves
@@ -21,6 +20,7 @@ from taco_plugin.evaluation.record import (
     read_record,
     write_record,
 )
+from taco_plugin.evaluation.record_table import format_record
 
 # Cans of 20 and 40 px, the large one found; a crowd of cups; no straw, but one is found.
 TRUE = [
@@ -158,7 +158,7 @@ def test_something_else_is_refused_in_one_line(tmp_path, text, message):
         ('classes', ['Can', 5, 'Cup'], r'Expected `str`, got `int` - at `\$\.classes\[1\]`'),
         ('classes', ['Can'], r'boxes\.truth_per_class has 3 of 1 classes'),
         ('run.name', None, r'Expected `str`, got `null` - at `\$\.run\.name`'),
-        ('boxes.found', 3, 'it has fields that schema 3 does not know'),
+        ('boxes.found', 3, 'schema 3 differs in found'),
         (
             'boxes.truth_per_size.native',
             {'small': 1},

@@ -92,18 +92,19 @@ def test_the_evaluation_and_the_boxes_are_kept(ann_file, capsys, make_metric, pr
     metric = make_metric(ann_file, predicted, scales={1: (1.0, 1.0), 2: (3.0, 3.0)})
     assert metric.evaluation is None
     scores = metric.evaluate(size=2)
-    record = metric.evaluation
+    done = metric.evaluation
+    record = done.record
     assert (record.classes, record.ann_file) == (CLASSES, ann_file)
     assert record.boxes.truth_per_size.input == SizeCounts(small=0, medium=2, large=2)
     assert record.metrics['bbox'].coco['mAP'] == scores['coco/bbox_mAP']
     assert record.metrics['bbox'].study.map == scores['coco/bbox_study_map']
-    assert metric.image_sizes == {1: (100, 100), 2: (100, 100)}
-    assert metric.truth.label.tolist() == [0, 1, 1, 1]
-    assert metric.truth.xyxy[1].tolist() == [50, 50, 90, 90]
-    assert metric.detections.image.tolist() == [1, 1, 1]
-    assert metric.detections.label.tolist() == [0, 1, 1]
-    assert metric.detections.xyxy[1].tolist() == [0, 50, 40, 90]
-    assert metric.detections.score.tolist() == pytest.approx([0.9, 0.8, 0.7])
+    assert done.image_sizes == {1: (100, 100), 2: (100, 100)}
+    assert done.truth.label.tolist() == [0, 1, 1, 1]
+    assert done.truth.xyxy[1].tolist() == [50, 50, 90, 90]
+    assert done.detections.image.tolist() == [1, 1, 1]
+    assert done.detections.label.tolist() == [0, 1, 1]
+    assert done.detections.xyxy[1].tolist() == [0, 50, 40, 90]
+    assert done.detections.score.tolist() == pytest.approx([0.9, 0.8, 0.7])
     assert metric.names == set(scores)
     assert capsys.readouterr().out == ''
 
@@ -115,7 +116,7 @@ def test_images_that_were_not_predicted_are_missed(ann_file, images, make_metric
     full = score(ann_file, predicted)
     none = {name: min(value, 0.0) for name, value in full.items()}
     assert scores == (full if images else none)
-    assert metric.evaluation.boxes.truth_per_class == (1, 3)
+    assert metric.evaluation.record.boxes.truth_per_class == (1, 3)
 
 
 def test_ground_truth_of_the_samples(ann_file, make_sample, score, true_boxes, predicted):

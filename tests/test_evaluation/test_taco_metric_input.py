@@ -30,8 +30,8 @@ def test_detections_that_are_not_finite_are_left_out_and_counted(ann_file, caplo
     masks = [{'size': [1, 1], 'counts': text} for text in 'ab']
     row = {'bboxes': np.array([[0, 0, np.nan, 1], [0, 0, 1, 1]]), 'masks': masks}
     row |= {'img_id': 7, 'scores': np.array([0.5, 0.25]), 'labels': np.array([1, 0])}
-    (kept,), dropped = drop_not_finite([row])
-    assert (dropped, kept['masks'], len(row['masks'])) == (1, masks[1:], 2)
+    (kept,) = drop_not_finite([row], logger)
+    assert (kept['masks'], len(row['masks'])) == (masks[1:], 2)
     assert (kept['labels'].tolist(), kept['scores'].tolist()) == ([0], [0.25])
 
 

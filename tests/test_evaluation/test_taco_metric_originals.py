@@ -61,5 +61,5 @@ def test_the_same_detections_score_the_same(files):
     assert 0 < scores['coco/bbox_mAP'] < 1
     assert 0 < scores['coco/segm_mAP'] < 1
     for key in ('ground_truth', 'boxes', 'images'):
-        assert getattr(scaled.evaluation, key) == getattr(plain.evaluation, key)
-    assert scaled.truth.xyxy.tolist() == plain.truth.xyxy.tolist()
+        assert getattr(scaled.evaluation.record, key) == getattr(plain.evaluation.record, key)
+    assert scaled.evaluation.truth.xyxy.tolist() == plain.evaluation.truth.xyxy.tolist()

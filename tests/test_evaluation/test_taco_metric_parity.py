@@ -50,7 +50,7 @@ def test_study_parity_with_torchmetrics(tmp_path, write_coco, make_metric):
         prediction = {'boxes': boxes, 'labels': labels, 'scores': scores}
         theirs.update([{key: torch.tensor(value) for key, value in prediction.items()}], [given])
     expected = theirs.compute()
-    study = asdict(metric.evaluation.metrics['bbox'].study)
+    study = asdict(metric.evaluation.record.metrics['bbox'].study)
     for name, value in study.items():
         assert value == pytest.approx(expected[name].tolist(), abs=1e-6), name
     assert len(study) == 14

@@ -296,15 +296,48 @@ def test_class_weights_follow_the_taxonomy():
             assert head.loss_cls.class_weights == {'taxonomy': taxonomy, 'weights': {}}
 
 
-def check_run(class_weights: dict | list, trains: bool = True, place: str = 'bbox_head') -> None:
-    """Lets the hook check a run on detectwaste7 whose head has a loss with these weights."""
-    loss = {'type': ENTROPY, 'use_sigmoid': False, 'class_weights': class_weights}
-    model = nn.ModuleDict({place: nn.ModuleDict({'loss_cls': MODELS.build(loss)})})
+def check(model: nn.Module, trains: bool = True) -> None:
+    """Lets the hook check a run on detectwaste7."""
     dataset = SimpleNamespace(metainfo={'classes': load_taxonomy('detectwaste7').classes})
     loops = {'_train_loop': {}, '_val_loop': {}, '_test_loop': {}}
     built = SimpleNamespace(dataloader=SimpleNamespace(dataset=dataset))
     loops['_train_loop' if trains else '_test_loop'] = built
-    ClassCheckHook().before_run(SimpleNamespace(model=model, **loops))
+    ClassCheckHook().before_run(SimpleNamespace(model=model, cfg={}, hooks=[], **loops))
+
+
+def check_run(class_weights: dict | list, trains: bool = True, place: str = 'bbox_head') -> None:
+    """Checks a run whose head has a loss with these weights."""
+    loss = {'type': ENTROPY, 'use_sigmoid': False, 'class_weights': class_weights}
+    check(nn.ModuleDict({place: nn.ModuleDict({'loss_cls': MODELS.build(loss)})}), trains)
+
+
+@pytest.mark.parametrize(('name', 'use_sigmoid', 'loss'), MATRIX)
+def test_a_loss_that_a_head_can_use_passes(name, use_sigmoid, loss):
+    options = SUM if 'yolox' in name else {}
+    check(build(PLACES[name], {'type': loss, 'use_sigmoid': use_sigmoid, **options}))
+
+
+@pytest.mark.parametrize(
+    ('name', 'options', 'message'),
+    [
+        (
+            'yolox',
+            {'use_sigmoid': True},
+            r'loss_cls\.reduction is mean, but YOLOXHead needs sum; set',
+        ),
+        ('yolox', {**SUM, 'use_sigmoid': False}, 'is False, but YOLOXHead needs True'),
+        ('yolox_objectness', {'use_sigmoid': True}, r'loss_obj\.reduction is mean, but YOLOXHead'),
+        ('ssd', {'use_sigmoid': True}, 'is True, but TacoSSDHead needs False'),
+        ('retinanet', {**SUM, 'use_sigmoid': True}, 'is sum, but RetinaHead needs mean'),
+        ('atss', {'reduction': 'none', 'use_sigmoid': True}, 'is none, but ATSSHead needs mean'),
+        ('detr', {**SUM, 'use_sigmoid': False}, 'is sum, but DETRHead needs mean'),
+        ('faster_rcnn', {**SUM, 'use_sigmoid': False}, 'is sum, but Shared2FCBBoxHead needs mean'),
+    ],
+)
+def test_a_loss_that_a_head_cannot_use_is_refused(name, options, message):
+    model = build(PLACES[name], {'type': WEIGHTED_FOCAL, **options})
+    with pytest.raises(InputError, match=rf'model\..*{message}'):
+        check(model)
 
 
 FROM_FILE = {'taxonomy': 'detectwaste7', 'ann_file': 'absent.json', 'scheme': 'hard', 'scale': None}

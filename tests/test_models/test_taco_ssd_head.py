@@ -102,9 +102,3 @@ def test_without_objects_nothing_is_lost():
     labels = [3] * 4
     for value in losses_and_gradients(head(loss_cls=loss), torch.randn(4, 4), labels):
         torch.testing.assert_close(value, torch.zeros_like(value))
-
-
-@pytest.mark.parametrize('kind', ['CrossEntropyLoss', 'WeightedFocalLoss'])
-def test_sigmoid_is_refused(kind):
-    with pytest.raises(ValueError, match='use_sigmoid=False'):
-        head(loss_cls={'type': kind, 'use_sigmoid': True})

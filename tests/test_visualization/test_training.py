@@ -7,6 +7,7 @@ from mmengine.logging import MMLogger
 
 from taco_plugin.errors import InputError
 from taco_plugin.visualization import plot_training, read_scalars
+from taco_plugin.visualization.training import read_detectron2_log
 
 
 def train_row(step, **parts):
@@ -44,6 +45,13 @@ def test_finite_loss_parts_are_drawn_where_they_were_logged():
     losses, _ = plot_training(rows).axes
     assert losses.get_title() == 'Loss (3 values that are not finite are left out)'
     assert lines_of(losses)['loss'][-1] == [40, 1]
+
+
+def test_masks_are_drawn_where_boxes_are_not_scored():
+    rows = [{'coco/segm_Can_AP': 0.9, 'coco/segm_mAP_50': 0.8, 'coco/segm_mAP': 0.4, 'step': 1}]
+    _, metric = plot_training(rows).axes
+    assert metric.get_title().startswith('Validation: coco/segm_mAP, best 0.400')
+    assert metric.get_ylabel() == 'segm_mAP'
 
 
 def test_the_best_validation_is_marked_and_undefined_ones_are_counted():
@@ -132,3 +140,33 @@ def test_what_is_no_log_is_refused(tmp_path, text, message):
         (tmp_path / 'scalars.json').write_bytes(text)
     with pytest.raises(InputError, match=message):
         read_scalars(tmp_path / 'scalars.json')
+
+
+def test_a_log_of_detectron2_that_was_resumed_after_a_crash(tmp_path, warnings):
+    """Its writer begins a new line only after a complete one."""
+    path = tmp_path / 'metrics.json'
+    lines = [
+        {'iteration': 9, 'total_loss': 3.0, 'loss_cls': 2.0, 'loss_box_reg': 1.0, 'time': 0.5},
+        {'iteration': 19, 'total_loss': 2.0, 'loss_cls': 2.0, 'bbox/AP': 12.5, 'segm/AP': 50.0},
+        {'iteration': 24, 'taco_val/bbox/AP': float('nan'), 'bbox/AP-Can': 1.0},
+        {'iteration': 29, 'total_loss': 1.0, 'fast_rcnn/cls_accuracy': 0.5},
+    ]
+    again = [{'iteration': 19, 'total_loss': 1.5}, {'iteration': 29, 'total_loss': 1.25}]
+    texts = list(map(json.dumps, [*lines, *again]))
+    texts.insert(4, '{"iteration": 39, "tot')
+    path.write_text('\n'.join(texts) + '\n')
+    assert read_detectron2_log(path) == [
+        {'step': 10, 'loss': 3.0, 'loss_cls': 2.0, 'loss_box_reg': 1.0, 'time': 0.5},
+        {'step': 20, 'loss': 1.5, 'time': 0.0},
+        {'step': 30, 'loss': 1.25, 'time': 0.0},
+    ]
+    assert warnings() == [f'{path}: line 5 was cut off and is left out']
+    path.write_text('\n'.join(texts[:3]))
+    (_, _, first, second) = read_detectron2_log(path)
+    assert first == {'coco/bbox_mAP': 0.125, 'step': 20}
+    assert second['step'] == 25
+    assert np.isnan(second['coco/bbox_mAP'])
+    for text in ('', '[1]', '{"iteration": "x"}'):
+        path.write_text(text)
+        with pytest.raises(InputError, match='no log of a Detectron2 training'):
+            read_detectron2_log(path)

@@ -46,6 +46,8 @@ def write_comparison(
         InputError: If a run cannot be read, kept boxes of other images than it was scored on, or
             a file cannot be written.
     """
+    if photographs is not None and not Path(photographs).is_dir():
+        raise InputError(f'{photographs}: no such folder of photographs')
     groups = group_runs(read_runs(work_dirs))
     sections = [
         Section(runs, list(draw_plots(runs)), list(draw_images(runs, images, photographs)))

@@ -2,10 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,27 +16,11 @@ from mmengine.runner import Runner
 from mmengine.visualization import BaseVisBackend, LocalVisBackend
 from PIL import Image
 
-from ...evaluation import curves
-from ...evaluation.detection_errors import choose_images, find_errors
-from ...evaluation.detections import EvaluatedBoxes, write_evaluated_boxes
-from ...evaluation.matching import match
-from ...evaluation.record import EvaluatedRun, write_record
+from ...errors import InputError
 from ...evaluation.taco_metric import TacoMetric
-from ...visualization import (
-    plot_class_counts,
-    plot_confusion_matrix,
-    plot_precision_recall,
-    plot_score_curves,
-    plot_training,
-    read_scalars,
-    save_figure,
-    save_photo,
-)
-from ...visualization.mosaics import mosaic_of_errors, mosaic_of_predictions
+from ...visualization import plot_training, read_scalars
+from ...visualization.evaluation_report import EvaluationReport
 from .run_summary_hook import inner_datasets
-
-_USUAL_THRESHOLD = 0.25
-"""Least confidence of a box that is drawn, if there is no ground truth."""
 
 
 @HOOKS.register_module()
@@ -69,9 +52,11 @@ class EvaluationReportHook(Hook):
         images: Number of worst images to draw.
     """
 
-    priority = 'VERY_LOW'  # after the metrics have been logged
+    priority = 'LOW'  # after the metrics have been logged, before the best checkpoint is saved
 
     def __init__(self, enabled: bool = True, images: int = 8) -> None:
+        if images < 0:
+            raise InputError(f'images must be 0 or more, but is {images}')
         self.enabled = enabled
         self.images = images
 
@@ -80,17 +65,18 @@ class EvaluationReportHook(Hook):
         name = f'val_{runner.epoch or runner.iter}'
         for metric, folder in self._evaluated(runner.val_evaluator):
             with _log_failure(runner, name):
-                report = _Report(runner, metric, name, folder=folder)
-                report.write_record(epoch=runner.epoch or None)
+                report = _make_report(runner, metric, name, folder=folder)
+                report.write_record(epoch=runner.epoch or None, iteration=runner.iter)
                 report.save_plots(report.plot() | _plot_training(runner))
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Reports a test."""
         for metric, folder in self._evaluated(runner.test_evaluator):
             with _log_failure(runner, 'test'):
-                report = _Report(runner, metric, 'test', folder=folder)
-                report.write_record(checkpoint=runner._load_from)
-                boxes = report.write_boxes()
+                report = _make_report(runner, metric, 'test', folder=folder)
+                report.write_record(iteration=runner.iter, checkpoint=runner._load_from)
+                ann_file = report.evaluation.record.ann_file
+                boxes = report.write_boxes(*_evaluated_photographs(runner, ann_file))
                 report.save_plots(report.plot())
                 report.save_photos(boxes, count=self.images)
         with _log_failure(runner, 'test'):
@@ -109,92 +95,26 @@ class EvaluationReportHook(Hook):
                 folders.append(unique)
 
 
-class _Report:
-    """Writes the report of one metric, to a subfolder if it is not the main one."""
+def _make_report(runner: Runner, metric: TacoMetric, name: str, *, folder: str) -> EvaluationReport:
+    assert metric.evaluation is not None
+    return EvaluationReport(
+        metric.evaluation,
+        name,
+        runner.log_dir,
+        colours=metric.dataset_meta['palette'],
+        subfolder=folder,
+        show=partial(_show, runner),
+        logger=runner.logger,
+    )
 
-    def __init__(self, runner: Runner, metric: TacoMetric, name: str, *, folder: str) -> None:
-        self.runner, self.metric, self.name = runner, metric, name
-        split = name.partition('_')[0]
-        self.path = Path(runner.log_dir, 'evaluations', folder, f'{name}.json')
-        self.figures = Path(runner.log_dir, 'figures', split, folder)
-        self.title = '/'.join(filter(None, (split, folder)))
-        self.classes = metric.dataset_meta['classes']
-        self.colours = metric.dataset_meta['palette']
-        matches = match(metric.truth, metric.detections)
-        self.curves = curves.score_curves(matches, len(self.classes))
-        self.precision = curves.precision_recall(matches, len(self.classes))
-        threshold, _ = curves.best_f1(self.curves)
-        self.threshold = _USUAL_THRESHOLD if np.isnan(threshold) else threshold
 
-    def write_record(self, epoch: int | None = None, checkpoint: str | None = None) -> None:
-        """Writes the results, and what was evaluated, as JSON."""
-        assert self.metric.evaluation is not None
-        time = datetime.now().astimezone().isoformat(timespec='seconds')
-        iteration = self.runner.iter
-        run = EvaluatedRun(self.name, epoch, iteration, checkpoint=checkpoint, time=time)
-        mean = curves.mean_curves(self.curves, self.precision)
-        write_record(replace(self.metric.evaluation, run=run, curves=mean), self.path)
-
-    def write_boxes(self) -> EvaluatedBoxes:
-        """Writes the boxes of the tested images: all, unless the data set was reduced."""
-        assert self.metric.evaluation is not None
-        every = inner_datasets(self.runner.test_dataloader.dataset)
-        path = self.metric.evaluation.ann_file
-        datasets = [one for one in every if getattr(one, 'ann_file', None) == path] or every
-        root = os.path.abspath(datasets[0].data_prefix['img'])
-        infos = [dataset.get_data_info(n) for dataset in datasets for n in range(len(dataset))]
-        images = {info['img_id']: os.path.relpath(info['img_path'], root) for info in infos}
-        boxes = EvaluatedBoxes(
-            folder=root,
-            images=images,
-            sizes={image: self.metric.image_sizes[image] for image in images},
-            truth=self.metric.truth[np.isin(self.metric.truth.image, list(images))],
-            detections=self.metric.detections,
-        )
-        write_evaluated_boxes(boxes, self.path.with_suffix('.npz'))
-        return boxes
-
-    def plot(self) -> dict[str, Figure]:
-        """Draws the plots that need no photographs."""
-        classes, colours = self.classes, self.colours
-        boxes = self.metric.truth, self.metric.detections, len(classes)
-        matrix = curves.confusion_matrix(*boxes, score_threshold=self.threshold)
-        counts = curves.class_counts(*boxes, score_threshold=self.threshold)
-        return {
-            'score_curves': plot_score_curves(self.curves, classes, colours),
-            'precision_recall': plot_precision_recall(self.precision, classes, colours),
-            'confusion_matrix': plot_confusion_matrix(matrix, classes),
-            'confusion_matrix_normalised': plot_confusion_matrix(matrix, classes, normalised=True),
-            'class_counts': plot_class_counts(*counts, classes),
-        }
-
-    def save_plots(self, plots: Mapping[str, Figure]) -> None:
-        """Writes plots as PNG files, and sends them to the backends."""
-        for name, figure in plots.items():
-            path = self.figures / f'{name}.png'
-            save_figure(figure, path)
-            _show(self.runner, f'{self.title}/{name}', path)
-        self.runner.logger.info(f'{self.name}: plots in {self.figures}')
-
-    def save_photos(self, kept: EvaluatedBoxes, *, count: int) -> None:
-        """Draws the worst images and the most confident errors."""
-        boxes = kept.truth, kept.detections
-        worst = choose_images(kept.truth, [kept.detections], [self.threshold], count=count)
-        if not worst:
-            return
-        chosen = {image: kept.paths[image] for image in worst}
-        shared = {'classes': self.classes, 'sizes': kept.sizes}
-        drawn = {
-            'worst_images': mosaic_of_predictions(
-                chosen, *boxes, colors=self.colours, score_threshold=self.threshold, **shared
-            ),
-            'errors': mosaic_of_errors(
-                kept.paths, *boxes, errors=find_errors(*boxes, self.threshold), **shared
-            ),
-        }
-        for name, picture in drawn.items():
-            save_photo(picture, self.figures / f'{name}.jpg')
-            _show(self.runner, f'{self.title}/{name}', picture)
+def _evaluated_photographs(runner: Runner, ann_file: str | None) -> tuple[str, dict[int, str]]:
+    """Folder, and by id the files in it, of the tested images: all, unless there were fewer."""
+    every = inner_datasets(runner.test_dataloader.dataset)
+    datasets = [one for one in every if getattr(one, 'ann_file', None) == ann_file] or every
+    root = os.path.abspath(datasets[0].data_prefix['img'])
+    infos = [dataset.get_data_info(n) for dataset in datasets for n in range(len(dataset))]
+    return root, {info['img_id']: os.path.relpath(info['img_path'], root) for info in infos}
 
 
 @contextmanager

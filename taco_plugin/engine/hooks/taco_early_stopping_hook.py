@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from mmdet.engine.hooks import PipelineSwitchHook, YOLOXModeSwitchHook
 from mmdet.registry import HOOKS
@@ -33,9 +33,8 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
     improvement, in which case the final epochs without mosaic are not trained.
 
     A metric of -1 (no ground truth) is not counted; one that is not finite ends the training. The
-    count is saved in checkpoints and resumed from them. As checkpoints are saved before their epoch
-    is validated, that validation may be missing, and training may continue for one more. All
-    processes stop together because they get the same metrics.
+    count is saved in checkpoints and resumed from them. All processes stop together because they
+    get the same metrics.
 
     Args:
         monitor: Key of the metric.
@@ -59,14 +58,14 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
     def __init__(
         self,
         monitor: str = 'coco/bbox_mAP',
-        rule: str = 'greater',
+        rule: Literal['greater', 'less'] = 'greater',
         min_delta: float = 0.001,
         *,
         patience: int | None = None,
         enabled: bool = True,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
-        if min_delta < 0:
+        if not min_delta >= 0:
             raise InputError(f'min_delta must be 0 or more, but is {min_delta}')
         if patience is not None and patience < 1:
             raise InputError(f'patience must be 1 or more, but is {patience}')

@@ -1,6 +1,5 @@
 """Class weights from the number of boxes of each class."""
 
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ...coco import class_statistics, inverse_density, load_for_taxonomy
 from ...errors import InputError
+from ...options import checked
 from ...taxonomies import load_taxonomy
 
 SCALES = ('sum', 'mean', 'boxes', None)
@@ -76,17 +76,9 @@ def weigh_classes(
     """
     if scheme not in list(SCHEMES):
         raise InputError(f'no scheme {scheme!r} of class weights; there are {", ".join(SCHEMES)}')
-    allowed = list(inspect.signature(SCHEMES[scheme]).parameters)[1:]
-    if unknown := [name for name in options if name not in allowed]:
-        raise InputError(
-            f'{scheme} has no option {", ".join(unknown)}; it has {", ".join(allowed) or "none"}'
-        )
-    for name, value in options.items():
-        if not isinstance(value, Real):
-            raise InputError(f'{name} must be a number, but is {value!r}')
     if scale not in SCALES:
         raise InputError(f'no scale {scale!r} of class weights; there are {SCALES}')
-    weights = SCHEMES[scheme](counts, **options)
+    weights = checked(SCHEMES[scheme], scheme)(counts, **options)
     if scale is None:
         return tuple(weights)
     boxes = counts if scale == 'boxes' else [1] * len(counts)
@@ -117,26 +109,29 @@ def read_class_weights(given: Sequence[float] | Mapping[str, Any]) -> ClassWeigh
     """
     if not isinstance(given, Mapping):
         return ClassWeights(_checked(given))
-    form = {'weights'} if 'weights' in given else {'ann_file', 'scheme', 'scale'}
-    if missing := sorted((form | {'taxonomy'}) - set(given)):
-        raise InputError(f'class_weights lacks {", ".join(missing)}: {dict(given)}')
-    options = dict(given)
-    taxonomy = load_taxonomy(options.pop('taxonomy'))
-    if 'weights' not in given:
-        coco, _ = load_for_taxonomy(options.pop('ann_file'), taxonomy)
-        counts = [statistics.boxes for statistics in class_statistics(coco).classes]
-        return ClassWeights(weigh_classes(counts, **options), taxonomy.classes)
-    weights, classes = options.pop('weights'), taxonomy.classes
-    if options:
-        raise InputError(f'class_weights with weights has no {", ".join(options)}')
-    if not isinstance(weights, Mapping):
-        raise InputError(f'weights of a taxonomy must map names to numbers, but are {weights!r}')
+    form = _read_named if 'weights' in given else _count_boxes
+    return checked(form, 'class_weights')(**given)
+
+
+def _read_named(*, taxonomy: str, weights: Mapping[str, float]) -> ClassWeights:
+    classes = load_taxonomy(taxonomy).classes
     if unknown := [name for name in weights if name not in classes]:
         raise InputError(
             f'class_weights names {", ".join(map(repr, unknown))}; the classes are '
             f'{", ".join(map(repr, classes))}'
         )
     return ClassWeights(_checked([weights.get(name, 1) for name in classes]), classes)
+
+
+def _count_boxes(
+    *, taxonomy: str, ann_file: str, scheme: str, scale: str | None, **options: float
+) -> ClassWeights:
+    loaded = load_taxonomy(taxonomy)
+    coco, _ = load_for_taxonomy(ann_file, loaded)
+    counts = [statistics.boxes for statistics in class_statistics(coco).classes]
+    if not any(counts):
+        raise InputError(f'{ann_file}: has no boxes by which to weigh the classes')
+    return ClassWeights(weigh_classes(counts, scheme, scale, **options), loaded.classes)
 
 
 def _checked(weights: Sequence[float]) -> tuple[float, ...]:

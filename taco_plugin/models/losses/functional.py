@@ -44,8 +44,7 @@ class Reducer:
         avg_factor: float | Tensor | None = None,
     ) -> None:
         check_not_negative('background_weight', background_weight)
-        if reduction not in ('none', 'mean', 'sum'):
-            raise InputError(f'reduction must be one of none, mean and sum, but is {reduction!r}')
+        check_reduction(reduction)
         if reduction == 'sum' and avg_factor is not None:
             raise InputError('avg_factor cannot be used with reduction="sum"')
         num_classes = pred.size(1) - (not use_sigmoid) if pred.dim() == 2 else -1
@@ -107,6 +106,12 @@ def _join_weights(samples: Tensor, weight: Tensor | None, shape: torch.Size) -> 
         f'weight must have the shape {tuple(shape[:1])} or {tuple(shape)}, '
         f'but has {tuple(weight.shape)}'
     )
+
+
+def check_reduction(reduction: str) -> None:
+    """Raises an InputError unless it is one of those that a :class:`Reducer` knows."""
+    if reduction not in ('none', 'mean', 'sum'):
+        raise InputError(f'reduction must be one of none, mean and sum, but is {reduction!r}')
 
 
 def weighted_cross_entropy(

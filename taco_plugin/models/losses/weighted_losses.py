@@ -1,8 +1,7 @@
 """The losses that are registered with MMDetection."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,26 +9,24 @@ import torch.nn.functional as F
 from mmdet.models.losses import accuracy
 from mmdet.registry import MODELS
 from mmdet.utils import reduce_mean
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...errors import InputError
 from . import functional
-from .class_weights import check_number, read_class_weights
+from .class_weighted_loss import ClassWeightedLoss
+from .class_weights import check_number
 
 
-class ClassWeightedLoss(nn.Module):
+class HeadLoss(ClassWeightedLoss):
     """Base of the classification losses, which work in every head of MMDetection.
 
     Only two-stage heads call :meth:`get_cls_channels` when they are built. From that call the loss
     knows whether predicted scores need a column for background.
 
     Args:
-        loss: A function of :mod:`~.functional` with the options of the subclass.
-        use_sigmoid: Use one sigmoid per class instead of softmax over classes and background. It
-            has no default: anchor heads read it from the config, and take a missing one for False.
-        class_weights: See :func:`~.class_weights.read_class_weights`; all 1 if None. If their
-            annotation file is missing when the loss is built, only training is refused.
-        background_weight: Weight of background samples (no object), >= 0.
+        loss: As for :class:`ClassWeightedLoss`, like those of ``kwargs``: ``use_sigmoid``,
+            ``class_weights`` and ``background_weight``. ``use_sigmoid`` has no default: anchor
+            heads read it from the config, and take a missing one for False.
         avg_by_weight: Divide by the sum of the weights of all samples, over all processes, instead
             of the head's average factor, as DETR does. It requires reduction ``mean``, and a head
             whose loss is computed in every iteration.
@@ -42,69 +39,25 @@ class ClassWeightedLoss(nn.Module):
 
     custom_cls_channels = True
     custom_activation = True
-    class_weights: Tensor | None
 
     def __init__(
         self,
         loss: Callable[..., Tensor],
+        /,
         *,
-        use_sigmoid: bool,
-        class_weights: Sequence[float] | Mapping[str, Any] | None = None,
-        background_weight: float = 1.0,
         avg_by_weight: bool = False,
         reduction: str = 'mean',
         loss_weight: float = 1.0,
+        **kwargs: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__()
+        super().__init__(loss, **kwargs)
+        functional.check_reduction(reduction)
         if avg_by_weight and reduction != 'mean':
             raise InputError(f'avg_by_weight needs reduction="mean", not {reduction!r}')
-        loss(  # an empty batch, to validate the arguments
-            torch.empty(0, 2),
-            torch.empty(0, dtype=torch.int64),
-            use_sigmoid=use_sigmoid,
-            class_weights=None if class_weights is None else torch.ones(1 + use_sigmoid),
-            background_weight=background_weight,
-            reduction=reduction,
-        )
-        self.loss = loss
-        self.use_sigmoid = use_sigmoid
-        self.background_weight = background_weight
         self.avg_by_weight = avg_by_weight
         self.reduction = reduction
         self.loss_weight = loss_weight
-        self.classes: tuple[str, ...] | None = None
-        self.missing_file: str | None = None
         self._in_two_stage_head = False
-        weights = None
-        if isinstance(class_weights, Mapping) and 'ann_file' in class_weights:
-            path = str(class_weights['ann_file'])
-            self.missing_file = None if Path(path).is_file() else path
-        if class_weights is not None and self.missing_file is None:
-            read = read_class_weights(class_weights)
-            self.classes, weights = read.classes, torch.tensor(read.weights)
-        self.register_buffer('class_weights', weights, persistent=False)
-
-    def check_classes(self, classes: Sequence[str]) -> None:
-        """Checks that the class weights are for the classes of the training data set.
-
-        Raises:
-            InputError: If they are for other classes, or their annotation file is missing.
-        """
-        self._check_file()
-        if self.classes is not None and self.classes != tuple(classes):
-            raise InputError(
-                f'the class weights are for the classes {list(self.classes)}, but the data set '
-                f'has {list(classes)}; give both one taxonomy'
-            )
-        if self.class_weights is not None:
-            check_number(len(self.class_weights), len(classes))
-
-    def _check_file(self) -> None:
-        if self.missing_file is not None:
-            raise InputError(
-                f'{self.missing_file}: no such annotation file to take class weights from; write '
-                'it with tools/dataset_converters/prepare_taco.py, or set TACO_DATA_ROOT'
-            )
 
     def forward(
         self,
@@ -115,13 +68,9 @@ class ClassWeightedLoss(nn.Module):
         reduction_override: str | None = None,
     ) -> Tensor:
         """Computes the loss with the arguments of MMDetection's heads; see :mod:`~.functional`."""
-        self._check_file()
         reduction = reduction_override or self.reduction
         by_weight = self.avg_by_weight and reduction == 'mean'
-        weighing: dict[str, Any] = {
-            'use_sigmoid': self.use_sigmoid,
-            'class_weights': self.class_weights,
-            'background_weight': self.background_weight,
+        weighing = self.weighing() | {
             'reduction': 'sum' if by_weight else reduction,
             'avg_factor': None if by_weight else avg_factor,
         }
@@ -152,14 +101,9 @@ class ClassWeightedLoss(nn.Module):
         """Accuracy in per cent; with sigmoid, background means that no score exceeds 0.5."""
         return {'acc': accuracy(F.pad(cls_score, (0, int(self.use_sigmoid))), labels)}
 
-    def extra_repr(self) -> str:
-        """Settings of the loss that a printed model shows."""
-        weights = None if self.class_weights is None else self.class_weights.tolist()
-        return f'use_sigmoid={self.use_sigmoid}, class_weights={weights}'
-
 
 @MODELS.register_module()
-class WeightedCrossEntropyLoss(ClassWeightedLoss):
+class WeightedCrossEntropyLoss(HeadLoss):
     """Replaces ``CrossEntropyLoss``, see :func:`~.functional.weighted_cross_entropy`."""
 
     def __init__(self, *, label_smoothing: float = 0.0, **kwargs: Any) -> None:  # noqa: ANN401
@@ -168,7 +112,7 @@ class WeightedCrossEntropyLoss(ClassWeightedLoss):
 
 
 @MODELS.register_module()
-class WeightedFocalLoss(ClassWeightedLoss):
+class WeightedFocalLoss(HeadLoss):
     """Focal loss with alpha or class weights, see :func:`~.functional.weighted_focal_loss`.
 
     With ``use_sigmoid=True, alpha=0.25`` it is MMDetection's ``FocalLoss``.

@@ -155,6 +155,17 @@ def test_two_runs_become_a_page_and_tables(run_tool, write_run, tmp_path):
     assert 'Cup' in (tmp_path / 'out' / 'comparison.md').read_text()
 
 
+def test_ctrl_c_while_it_writes_leaves_nothing_but_what_others_wrote(
+    stop_tool, write_run, tmp_path
+):
+    precious = tmp_path / 'R' / 'other' / 'precious.txt'
+    out = tmp_path / 'R' / 'exp'
+    arguments = 'analysis_tools/compare_runs.py', write_run('a'), '--out', out
+    status, stderr = stop_tool('SIGINT', 0, out, *arguments, precious=precious)
+    assert (status, 'Traceback' in stderr) == (130, False), stderr
+    assert [*(tmp_path / 'R').rglob('*')] == [precious.parent, precious]
+
+
 def test_bad_input_is_named_and_nothing_is_written(run_tool, write_run, tmp_path):
     out = tmp_path / 'out'
     out.mkdir()
@@ -165,6 +176,10 @@ def test_bad_input_is_named_and_nothing_is_written(run_tool, write_run, tmp_path
     assert result.returncode == 1
     (error,) = [line for line in result.stderr.splitlines() if 'error:' in line]
     assert error.startswith('compare_runs.py: error: ')
+    wrong = run_tool(
+        'analysis_tools/compare_runs.py', *folders, '--out', out, '--photographs', 'nix'
+    )
+    assert wrong.stderr.endswith('error: nix: no such folder of photographs\n')
     assert 'test.npz: no file of evaluated boxes' in error
     assert 'Traceback' not in result.stderr
     assert os.listdir(out) == ['comparison.html']

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from mmengine.logging import MMLogger
 
-from taco_plugin.apps.compare import read_runs as module
+from taco_plugin.apps.compare import frameworks
 from taco_plugin.apps.compare.model import Model
 from taco_plugin.apps.compare.read_runs import name_runs, read_runs
 from taco_plugin.boxes import Boxes
@@ -16,7 +16,7 @@ from taco_plugin.evaluation.record import parse_record, write_record
 @pytest.fixture(autouse=True)
 def without_models(monkeypatch):
     """Building detectors takes its time, and has tests of its own."""
-    monkeypatch.setattr(module, 'describe_model', lambda config, name: model(name, config.word))
+    monkeypatch.setattr(frameworks, 'describe_model', lambda config, name: model(name, config.word))
 
 
 def model(config, detector):
@@ -123,6 +123,41 @@ def test_pictures_and_boxes_of_the_evaluation_are_found(write_start):
     pictures = folder / 'figures' / 'test'
     assert run.pictures == {'a': pictures / 'a.jpg', 'b': pictures / 'b.png'}
     assert run.boxes.images == {1: 'a.jpg'}
+
+
+FACTS = {
+    **{'config': 'faster_rcnn', 'detector': 'GeneralizedRCNN (StandardROIHeads)'},
+    **{'taxonomy': 'taco10', 'loss': 'cross-entropy', 'input_size': [1333, 800]},
+    'parameters': 41_000_000,
+}
+
+
+def test_a_run_of_detectron2_is_read_beside_one_of_mmdetection(tmp_path, write_start, make_record):
+    other = write_start(rows=[trained(10, 1)], val_1=(0.4, '1'))
+    folder = tmp_path / 'output'
+    record = make_record(mAP=0.5)
+    record['run'] |= {'name': 'val_20', 'iteration': 20}
+    write_record(parse_record(record), folder / 'evaluations' / 'val_20.json')
+    (folder / 'figures' / 'val').mkdir(parents=True)
+    (folder / 'figures' / 'val' / 'training.png').touch()
+    (folder / 'run.json').write_text(json.dumps(FACTS))
+    (folder / 'metrics.json').write_text('')
+    run, _ = read_runs([folder, other])
+    assert (run.name, run.evaluation, run.training) == ('output', 'val_20', None)
+    assert run.model == Model(**FACTS | {'input_size': (1333, 800)})
+    assert list(run.pictures) == ['training']
+    rows = [{'iteration': n, 'total_loss': 3.0, 'time': 0.5} for n in (9, 19)]
+    rows.append({'iteration': 20, 'bbox/AP': 50.0})
+    (folder / 'metrics.json').write_text('\n'.join(map(json.dumps, rows)))
+    _, run = read_runs([other, folder])
+    assert (run.training.epochs, run.training.iterations, run.training.seconds) == (None, 20, 10)
+    assert run.training.rows[-1]['coco/bbox_mAP'] == 0.5
+    (folder / 'run.json').write_text('{"config": 3}')
+    with pytest.raises(InputError, match=r'run\.json: not the facts of a Detectron2 run: Expected'):
+        read_runs([folder])
+    (folder / 'run.json').unlink()
+    with pytest.raises(InputError, match=r'train\.py, test\.py or d2_train\.py wrote'):
+        read_runs([folder])
 
 
 def test_names_are_the_shortest_ends_that_differ():
