@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,19 @@ TEST = [
     *(f'{loader}.dataset.pipeline.1.scale=(64,64)' for loader in LOADERS[1:]),
 ]
 TRAIN = ['load_from=None', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1', *TEST]
+DETECTRON2 = [
+    *('dataloader.train.num_workers=0', 'dataloader.test.num_workers=0'),
+    'dataloader.test.mapper.augmentations.0.short_edge_length=64',
+]
+TRAIN_DETECTRON2 = [
+    *("train.init_checkpoint=''", 'train.max_iter=2', 'train.eval_period=2'),
+    'dataloader.train.mapper.augmentations.0.short_edge_length=[64]',
+    *('dataloader.train.total_batch_size=2', *DETECTRON2),
+]
+TRAIN_YAML = (
+    "MODEL.WEIGHTS '' SOLVER.MAX_ITER 2 SOLVER.STEPS '(1,)' TEST.EVAL_PERIOD 2 "
+    "INPUT.MIN_SIZE_TRAIN '(64,)' INPUT.MIN_SIZE_TEST 64 DATALOADER.NUM_WORKERS 0"
+)
 SMALL = {
     'detr': ['train_dataloader.dataset.pipeline.3.transforms.0.0.scales=[(64,64)]'],
     'faster_rcnn': ['train_dataloader.dataset.pipeline.2.scale=(64,64)'],
@@ -76,6 +90,9 @@ def shortened(command: str) -> str:
         return f'{command} --dry-run --no-deps --no-build-isolation'
     if command.startswith(('python benchmarks/', 'tools/dataset_converters/download_taco.py')):
         return f'{command} --help'
+    if command.startswith('tools/d2_train.py'):
+        options = ' '.join(DETECTRON2 if '--eval-only' in command else TRAIN_DETECTRON2)
+        return f'{command} {TRAIN_YAML if ".yaml" in command else options}'
     option = ' ' if '--cfg-options' in command else ' --cfg-options '
     config = re.search(r'configs/taco/(\w+)\.py', command)
     if config and re.search(r'(_|/)train\.(py|sh)', command):
@@ -94,6 +111,8 @@ def test_there_are_commands():
 def test_command(command, checkout):
     if 'activate' in command:
         pytest.skip('this test runs in an environment that is active already')
+    if 'd2' in command and not find_spec('detectron2'):
+        pytest.skip('Detectron2 is not installed')
     path = f'{checkout / "bin"}:{Path(sys.executable).parent}:{os.environ["PATH"]}'
     result = subprocess.run(
         ['bash', '-euc', shortened(command)],
