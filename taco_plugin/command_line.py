@@ -162,6 +162,8 @@ def run_stock_script(name: str) -> None:
         except (InputError, OSError):
             raise
         except Exception as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # MMEngine's bare `except`
+                raise KeyboardInterrupt from error
             frames = traceback.walk_tb(error.__traceback__)
             if _OF_A_RUN & {frame.f_code.co_name for frame, _ in frames}:
                 raise

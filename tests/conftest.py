@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ ROOT = Path(__file__).parents[1]
 
 # Two test processes on two cores: more threads would only wait for one another.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+# Shells let their background jobs ignore Ctrl+C, and so would the commands that are tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope='session')

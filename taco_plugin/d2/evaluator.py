@@ -79,7 +79,8 @@ class TacoEvaluator(DatasetEvaluator):
         if not hasattr(meta, 'json_file') or not hasattr(meta, 'thing_classes'):
             raise InputError(
                 f'no annotation file is known of the data set {dataset_name!r}; register it with '
-                f'taco_plugin.d2.register_taco (there are {", ".join(DatasetCatalog.list())})'
+                'taco_plugin.d2.datasets.register_taco (there are '
+                f'{", ".join(DatasetCatalog.list())})'
             )
         if tasks is not None and (not tasks or not set(tasks) <= {'bbox', 'segm'}):
             raise InputError(f"tasks must be of ['bbox', 'segm'], but is {tasks}")

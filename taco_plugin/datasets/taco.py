@@ -1,6 +1,7 @@
 """The TACO data set for MMDetection."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import CocoDataset
@@ -98,13 +99,13 @@ class TacoDataset(CocoDataset):
         """Runs the pipeline on an image, and checks the size of its photograph."""
         info = self.get_data_info(idx)
         path, size = info['img_path'], (info['width'], info['height'])
-        try:
-            data = self.pipeline(info)
-        except FileNotFoundError as error:
+        if self.backend_args is None and not Path(path).is_file():  # a pipe would block
             raise InputError(
                 f'{path}: no such image; is data_root right, or info.image_folder in the '
                 'annotation file?'
-            ) from error
+            )
+        try:
+            data = self.pipeline(info)
         except Exception as error:
             if 'ori_shape' not in info:  # it is not even loaded
                 reason = ' '.join(str(error).split())

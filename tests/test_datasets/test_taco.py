@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -125,8 +126,10 @@ def test_an_ignored_exif_rotation_is_called_by_its_name(write_taco):
 def test_a_missing_photograph_is_named(write_taco):
     root = write_taco()
     (root / PHOTOGRAPH).unlink()
-    with pytest.raises(InputError, match=rf'{root}/{PHOTOGRAPH}: no such image; is data_root'):
-        build(root)[0]
+    for make in (lambda path: None, os.mkfifo):
+        make(root / PHOTOGRAPH)
+        with pytest.raises(InputError, match=rf'{root}/{PHOTOGRAPH}: no such image; is data_root'):
+            build(root)[0]
 
 
 def test_a_photograph_that_cannot_be_decoded_is_named(write_taco):
