@@ -10,28 +10,20 @@ from ..coco import Coco
 _KEPT = ('width', 'height', 'original_width', 'original_height')
 
 
-def make_dataset_dicts(
-    coco: Coco, folder: str | Path, box_mode: object
-) -> tuple[list[dict[str, Any]], int]:
+def make_dataset_dicts(coco: Coco, folder: str | Path, box_mode: object) -> list[dict[str, Any]]:
     """Makes a dict of each image, in Detectron2's format, in the order of the file.
 
     Labels are in the order of the file's categories. Crowds are kept, with ``iscrowd``, and
-    Detectron2's mapper leaves them out of training. If some boxes of the file have masks, those
-    without get their rectangle as a polygon, because Detectron2 cannot train masks on images with
-    both. If ``prepare_taco.py --max-side`` has scaled an image, its dict has ``original_width``
-    and ``original_height``, in pixels.
+    Detectron2's mapper leaves them out of training. If ``prepare_taco.py --max-side`` has scaled an
+    image, its dict has ``original_width`` and ``original_height``, in pixels.
 
     Args:
-        coco: Clean, as :func:`~taco_plugin.coco.load_dataset` returns it.
+        coco: Clean, as :func:`~taco_plugin.coco.load_dataset` returns it: either all boxes have
+            masks or none.
         folder: Of the photographs.
         box_mode: Value of ``bbox_mode`` for COCO's ``bbox``: ``BoxMode.XYWH_ABS``.
-
-    Returns:
-        The dicts, and the number of boxes that got a rectangle as mask.
     """
     labels = {category['id']: label for label, category in enumerate(coco['categories'])}
-    has_masks = any(row.get('segmentation') for row in coco['annotations'])
-    rectangles = 0
     of_image: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in coco['annotations']:
         annotation = {
@@ -40,12 +32,10 @@ def make_dataset_dicts(
             'category_id': labels[row['category_id']],
             'iscrowd': row['iscrowd'],
         }
-        if has_masks:
-            mask = row.get('segmentation')
-            rectangles += not mask
-            annotation['segmentation'] = _compress(mask) if mask else [_outline(*row['bbox'])]
+        if mask := row.get('segmentation'):
+            annotation['segmentation'] = _compress(mask)
         of_image[row['image_id']].append(annotation)
-    dicts = [
+    return [
         {
             'file_name': os.path.join(folder, image['file_name']),
             'image_id': image['id'],
@@ -54,7 +44,6 @@ def make_dataset_dicts(
         }
         for image in coco['images']
     ]
-    return dicts, rectangles
 
 
 def _compress(mask: list | dict[str, Any]) -> list | dict[str, Any]:
@@ -64,7 +53,3 @@ def _compress(mask: list | dict[str, Any]) -> list | dict[str, Any]:
 
         return coco_mask.frPyObjects(mask, *mask['size'])
     return mask
-
-
-def _outline(x: float, y: float, width: float, height: float) -> list[float]:
-    return [x, y, x + width, y, x + width, y + height, x, y + height]

@@ -102,10 +102,7 @@ class _Loader:
         coco, folder = load_dataset(self.path, self.classes, log=_logger.info)
         image_root = str(folder or self.default_folder)
         self.set_metadata(image_root, [category['id'] for category in coco['categories']])
-        dicts, rectangles = make_dataset_dicts(coco, image_root, BoxMode.XYWH_ABS)
-        if rectangles:
-            _logger.warning(f'{self.path}: {rectangles} boxes have no mask; theirs is their box')
-        return dicts
+        return make_dataset_dicts(coco, image_root, BoxMode.XYWH_ABS)
 
     def set_metadata(self, image_root: str, category_ids: Sequence[int]) -> None:
         """Sets all metadata; Detectron2 would not change what is set already."""

@@ -1,5 +1,6 @@
 """The dicts are made, and these tests run, without Detectron2."""
 
+from taco_plugin.coco import clean_annotations, count_changes
 from taco_plugin.d2.dataset_dicts import make_dataset_dicts
 
 
@@ -25,7 +26,8 @@ COCO = {
 
 
 def test_each_image_is_a_dict_in_the_format_of_detectron2():
-    dicts, rectangles = make_dataset_dicts(COCO, '/photos', 'a mode')
+    coco, changes = clean_annotations(COCO)
+    dicts = make_dataset_dicts(coco, '/photos', 'a mode')
     shared = {'bbox': [10, 20, 30, 40], 'bbox_mode': 'a mode'}
     outline = [[10, 20, 40, 20, 40, 60, 10, 60]]
     crowd, unmasked = dicts[0].pop('annotations')
@@ -38,14 +40,15 @@ def test_each_image_is_a_dict_in_the_format_of_detectron2():
         },
     ]
     assert unmasked == {**shared, 'category_id': 1, 'iscrowd': 0, 'segmentation': outline}
-    assert rectangles == 1
+    assert count_changes(changes)['segmentation_from_box'] == 1
     mask = crowd.pop('segmentation')
     assert crowd == {**shared, 'category_id': 0, 'iscrowd': 1}
     assert (mask['size'], type(mask['counts'])) == ([80, 100], bytes)
 
 
 def test_a_file_of_boxes_alone_gets_no_masks():
-    coco = {**COCO, 'annotations': [row(1, 3, 2), row(2, 9, 5, segmentation=None)]}
-    dicts, rectangles = make_dataset_dicts(coco, '', 0)
-    assert rectangles == 0
+    annotations = [row(1, 3, 2), row(2, 9, 5, segmentation=None)]
+    coco, changes = clean_annotations({**COCO, 'annotations': annotations})
+    dicts = make_dataset_dicts(coco, '', 0)
+    assert 'segmentation_from_box' not in count_changes(changes)
     assert not any('segmentation' in one for image in dicts for one in image['annotations'])
