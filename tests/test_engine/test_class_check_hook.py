@@ -270,3 +270,9 @@ def test_a_data_root_that_nothing_reads_is_told(monkeypatch):
     assert said == [
         'data_root=b alone has no effect; the data are in a: set TACO_DATA_ROOT instead'
     ]
+
+
+def test_a_checkpoint_of_detectron2_is_refused_by_its_keys():
+    other = {'model': Detector(2).state_dict(), 'optimizer': {}, 'iteration': 9}
+    with pytest.raises(InputError, match='6 weights are missing, .*; 3 weights are unexpected'):
+        ClassCheckHook().after_load_checkpoint(runner(test=AB), other)

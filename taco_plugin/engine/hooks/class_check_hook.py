@@ -16,7 +16,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
-from torch import nn
+from torch import is_tensor, nn
 
 from ...class_counts import Config, walk
 from ...errors import InputError
@@ -200,7 +200,7 @@ def _check_weights(model: nn.Module, weights: dict, *, strict: bool) -> None:
     wrong = [
         f'{key} is not finite, as after a training that diverged'
         for key, value in weights.items()
-        if not value.isfinite().all()
+        if is_tensor(value) and not value.isfinite().all()
     ][:1]
     try:
         missing, unexpected = model.load_state_dict(given, strict=False)
