@@ -37,12 +37,26 @@ def best_checkpoint(work_dir: str | Path) -> Path:
     return best[-1]
 
 
-def is_altered(path: str) -> bool:
-    """Whether a file of torch's format holds other bytes than were saved; torch does not notice."""
+class DamagedFileError(InputError):
+    """A file that is no checkpoint, or not a whole one, or that could run code."""
+
+
+def refuse_altered(path: str) -> None:
+    """Raises a DamagedFileError if a file of torch's format holds other bytes than were saved.
+
+    Torch does not notice.
+    """
     try:
-        return zipfile.is_zipfile(path) and zipfile.ZipFile(path).testzip() is not None
+        is_altered = zipfile.is_zipfile(path) and zipfile.ZipFile(path).testzip() is not None
     except zipfile.BadZipFile:
-        return True
+        is_altered = True
+    if is_altered:
+        raise DamagedFileError(f'{path}: damaged; copy or download it again')
+
+
+def is_machines_fault(error: Exception) -> bool:
+    """Whether loading a checkpoint failed for want of memory or of a device."""
+    return re.search('memory|alloc|CUDA', str(error)) is not None
 
 
 def say_why_not(path: str, message: str) -> str:

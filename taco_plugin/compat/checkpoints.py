@@ -17,7 +17,6 @@ import errno
 import functools
 import logging
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
@@ -35,14 +34,12 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import runner as mmengine_runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from ..checkpoint_files import is_altered, say_why_not
+from ..checkpoint_files import is_machines_fault, refuse_altered, say_why_not
 from ..errors import InputError
 from ..files import write_file
 
 _stock_load = CheckpointLoader.load_checkpoint
 _stock_before_train = CheckpointHook.before_train
-MACHINE = r'memory|alloc|CUDA'
-"""Parts of torch's messages for what is not the fault of the file."""
 STATISTICS = ('min', 'max', 'current', 'mean')
 
 
@@ -112,11 +109,10 @@ def load_checkpoint(filename: str, *args: Any, **kwargs: Any) -> dict:  # noqa: 
         if isinstance(error, OSError) and '://' in filename:
             offline = 'offline, name a file, or train with --cfg-options load_from=None'
             raise InputError(f'{filename}: cannot be fetched ({error}); {offline}') from error
-        if system or re.search(MACHINE, str(error)) or not os.path.isfile(path):
+        if system or is_machines_fault(error) or not os.path.isfile(path):
             raise
         raise InputError(f'{path}: {say_why_not(path, str(error))}') from error
-    if is_altered(path):
-        raise InputError(f'{path}: damaged; copy or download it again')
+    refuse_altered(path)
     parts = checkpoint if isinstance(checkpoint, dict) else {'content': checkpoint}
     for name in ('content', 'meta', 'state_dict'):
         if not isinstance(parts.get(name, {}), dict):

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from detectron2.checkpoint import DetectionCheckpointer
 from torch import nn
 
-from ..checkpoint_files import is_altered, say_why_not
+from ..checkpoint_files import DamagedFileError, is_machines_fault, refuse_altered, say_why_not
 from ..errors import InputError
 from ..files import write_file, write_files
 
@@ -110,14 +109,12 @@ class TacoCheckpointer(DetectionCheckpointer):
                 filename
             )
         except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-            # Running out of memory is a RuntimeError too, but not the fault of the file.
-            if isinstance(error, RuntimeError) and re.search('memory|alloc|CUDA', str(error)):
+            if isinstance(error, RuntimeError) and is_machines_fault(error):
                 raise
             raise DamagedFileError(f'{filename}: {say_why_not(filename, str(error))}') from error
 
     def _torch_load(self, f: str) -> dict[str, Any]:
-        if is_altered(f):
-            raise DamagedFileError(f'{f}: damaged; copy or download it again')
+        refuse_altered(f)
         return torch.load(f, map_location='cpu', weights_only=True)
 
     def _read_arrays(self, filename: str) -> dict[str, Any]:
@@ -165,7 +162,3 @@ class TacoCheckpointer(DetectionCheckpointer):
                 f'{path}: cannot be fetched ({error}); offline, give a file, or no weights: '
                 "train.init_checkpoint='' (YAML: MODEL.WEIGHTS '')"
             ) from None
-
-
-class DamagedFileError(InputError):
-    """A file that is no checkpoint, or not a whole one, or that could run code."""
