@@ -19,7 +19,7 @@ from threading import Timer
 from types import ModuleType
 from typing import Any, NoReturn
 
-from .errors import InputError
+from .errors import InputError, describe_error
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -168,10 +168,9 @@ def run_stock_script(name: str) -> None:
             if _OF_A_RUN & {frame.f_code.co_name for frame, _ in frames}:
                 raise
             _log_traceback()
-            text = ' '.join(str(error.args[0] if len(error.args) == 1 else error).split())
-            kind = type(error).__name__
             given = ''.join(f'{argument}: ' for argument in sys.argv[1:2])
-            raise InputError(f'{given}{kind}: {text} (TACO_TRACEBACK=1 shows where)') from error
+            text = f'{given}{describe_error(error)} (TACO_TRACEBACK=1 shows where)'
+            raise InputError(text) from error
 
 
 class _EmptyModules:

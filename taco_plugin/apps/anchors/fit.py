@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from ...boxes import SIZES
 from ...coco import clean_annotations, read_coco, split_images
-from ...errors import InputError
+from ...errors import InputError, describe_error
 from ...files import format_table
 from .detector import Detector, ScaleSpace, SSDSpace, build_generator, read_boxes, read_detector
 
@@ -123,8 +123,7 @@ def compare_anchors(config: str, annotations: str, held_out: str | None, *, seed
     except (InputError, OSError):
         raise
     except Exception as error:  # whatever the code in a config raises
-        reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
-        raise InputError(f'{config}: no config of a detector ({reason})') from None
+        raise InputError(f'{config}: no config of a detector ({describe_error(error)})') from None
     coco, _ = clean_annotations(read_coco(annotations))
     if held_out is None:
         splits = split_images(coco, _HELD_OUT, 0, seed)

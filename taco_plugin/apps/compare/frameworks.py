@@ -14,7 +14,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from ...errors import InputError
+from ...errors import InputError, describe_error
 from ...files import read_json
 from ...visualization import read_scalars
 from ...visualization.training import read_detectron2_log
@@ -83,8 +83,7 @@ def read_start(start: Path, folder: Path, name: str) -> tuple[Model, Training | 
         planned_epochs = (config.get('train_cfg') or {}).get('max_epochs')
         model = describe_model(config, next(iter(name_configs(start)), name))
     except Exception as error:  # whatever the code in a config raises
-        reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
-        raise InputError(f'{path}: no config of a detector ({reason})') from None
+        raise InputError(f'{path}: no config of a detector ({describe_error(error)})') from None
     return model, _summarize(_read_mmdetection_logs(folder), planned_epochs)
 
 
