@@ -17,10 +17,15 @@ LAYERS = [
     {'compat'},
     {'datasets', 'models', 'evaluation', 'visualization'},
     {'engine'},
-    {'config', 'plugin'},
+    {'config', 'plugin', 'tiles'},
     {'apps', 'd2'},
 ]
-SIDEWAYS = {('visualization', 'evaluation'), ('plugin', 'config'), ('files', 'images')}
+SIDEWAYS = {
+    ('visualization', 'evaluation'),
+    ('plugin', 'config'),
+    ('files', 'images'),
+    ('datasets', 'models'),
+}
 """Rooms of one layer of which the first may import the second."""
 
 ALLOWED = {('command_line', 'compat')}

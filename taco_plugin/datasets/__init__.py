@@ -1,5 +1,6 @@
-"""The TACO data set."""
+"""The TACO data set, and crops of its photographs."""
 
+from .random_litter_crop import RandomLitterCrop
 from .taco import TacoDataset
 
-__all__ = ['TacoDataset']
+__all__ = ['RandomLitterCrop', 'TacoDataset']
