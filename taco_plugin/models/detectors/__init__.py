@@ -1,0 +1,1 @@
+"""Detectors that wrap MMDetection's."""

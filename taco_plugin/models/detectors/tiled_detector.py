@@ -1,0 +1,264 @@
+"""Detection of small objects in overlapping tiles of large images."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.models.detectors import BaseDetector
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.utils import ConfigType
+from mmengine.structures import InstanceData
+from torch import Tensor
+from torchvision.transforms.v2.functional import resize
+
+from ...errors import InputError
+from ...options import checked
+from .merging import Overlap, Rule, merge_views
+from .views import View, cut_views
+
+_EDGE = 6
+"""Distance from the inner edge of a tile, in pixels, up to which it may have cut a box."""
+
+_SMALLEST = 64
+"""Smallest size of a tile in pixels: the stride of the coarsest feature maps is 32 or more."""
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How images are cut into tiles, and how what is found in them is merged.
+
+    Pixels are those of the images that the pipeline gives to the detector.
+
+    Args:
+        tile_size: Longest side of a tile and, if there are several, of the whole image as one more
+            view, in pixels.
+        overlap: Share of a tile that it has in common with the next, at least; in [0, 0.9].
+        whole_image: Whether the detector also sees the whole image, made smaller.
+        largest_in_tiles: Largest object that tiles speak for, if the whole image is seen too: the
+            square root of the area of its box, as a fraction of ``tile_size``. A tile shows parts
+            of larger ones, which look like objects.
+        tile_score: Factor for the scores in tiles, > 0. Tiles show many times more background than
+            the whole image, and so more of what is taken for litter.
+        batch_size: Number of views that the network sees at a time, which bounds its memory.
+        merge: What becomes of boxes that are one object: ``nms`` keeps the best of them, ``nmm``
+            (non-maximum merging) joins them all to one box and one mask, which suits detections of
+            high scores only.
+        merge_overlap: Measure of their overlap, see :func:`~.merging.pairwise_overlap`.
+        merge_threshold: Overlap above which they are one object, in [0, 1].
+        max_per_image: Limit of the detections per image.
+
+    Raises:
+        InputError: If an argument is out of range.
+    """
+
+    tile_size: int = 640
+    overlap: float = 0.2
+    whole_image: bool = True
+    largest_in_tiles: float = 0.25
+    tile_score: float = 1.0
+    batch_size: int = 4
+    merge: Rule = 'nms'
+    merge_overlap: Overlap = 'iou'
+    merge_threshold: float = 0.5
+    max_per_image: int = 300
+
+    def __post_init__(self) -> None:
+        bounds = {
+            'tile_size': (_SMALLEST, math.inf),
+            'overlap': (0, 0.9),
+            'largest_in_tiles': (0, math.inf),
+            'tile_score': (0, math.inf),
+            'batch_size': (1, math.inf),
+            'merge_threshold': (0, 1),
+            'max_per_image': (1, math.inf),
+        }
+        for name, (least, most) in bounds.items():
+            if not least <= (value := getattr(self, name)) <= most:
+                raise InputError(f'tiling.{name} must be in [{least}, {most}], but is {value}')
+
+    def predict(
+        self, step: Callable[[dict], list[DetDataSample]], data: dict
+    ) -> list[DetDataSample]:
+        """Runs ``step``, the detector's own ``test_step``, on all views, and merges the results.
+
+        If no image of the batch is larger than a tile, ``step`` is run as it is.
+        """
+        images, samples = data['inputs'], data['data_samples']
+        views = [
+            view
+            for index, image in enumerate(images)
+            for view in cut_views(
+                index, image.shape[-2:], self.tile_size, self.overlap, whole=self.whole_image
+            )
+        ]
+        if len(views) == len(images):
+            return step(data)
+        found: list[list[InstanceData]] = [[] for _ in images]
+        for batch in self._batches(views):
+            outputs = step(
+                {
+                    'inputs': [_cut(images[view.image], view) for view in batch],
+                    'data_samples': [_describe(samples[view.image], view) for view in batch],
+                }
+            )
+            for view, output in zip(batch, outputs, strict=True):
+                instances = _locate(output.pred_instances, view, samples[view.image])
+                found[view.image].append(self._trust(instances, view, samples[view.image]))
+        for sample, parts in zip(samples, found, strict=True):
+            sample.pred_instances = self._merge(InstanceData.cat(parts), sample.ori_shape)
+        return samples
+
+    def _batches(self, views: Sequence[View]) -> Iterator[Sequence[View]]:
+        """Yields batches of views of one size, which need no padding to another's."""
+        for size in dict.fromkeys(view.size for view in views):
+            alike = [view for view in views if view.size == size]
+            for start in range(0, len(alike), self.batch_size):
+                yield alike[start : start + self.batch_size]
+
+    def _trust(self, found: InstanceData, view: View, sample: DetDataSample) -> InstanceData:
+        """Weighs the scores of a tile, and leaves large objects to the whole image."""
+        if view.is_whole:
+            return found
+        found.scores = found.scores * self.tile_score
+        if not self.whole_image:
+            return found
+        sides = (found.bboxes[:, 2:] - found.bboxes[:, :2]) * _scale(sample, found.bboxes)[:2]
+        return found[sides.prod(dim=1).sqrt() <= self.largest_in_tiles * self.tile_size]
+
+    def _merge(self, found: InstanceData, shape: tuple[int, int]) -> InstanceData:
+        """Merges what :func:`_locate` found in the views of an image of ``shape``."""
+        columns = (found[key].numpy(force=True) for key in ('bboxes', 'scores', 'labels', 'is_cut'))
+        groups = merge_views(*columns, overlap=self.merge_overlap, threshold=self.merge_threshold)
+        groups = groups[: self.max_per_image]
+        if self.merge == 'nms':
+            groups = [group[:1] for group in groups]
+        merged = found[np.array([group[0] for group in groups], dtype=np.int64)]
+        for row, group in enumerate(groups):
+            merged.bboxes[row, :2] = found.bboxes[group, :2].amin(dim=0)
+            merged.bboxes[row, 2:] = found.bboxes[group, 2:].amax(dim=0)
+        if 'masks' in found:
+            merged.masks = _draw(found.masks, groups, shape).to(found.bboxes.device)
+        del merged.is_cut
+        return merged
+
+
+class Tiled(BaseDetector):
+    """Makes a detector look at tiles; what :func:`build_tiled_detector` builds is one of these."""
+
+    tiling: Tiling
+
+    def test_step(self, data: dict) -> list[DetDataSample]:
+        """Detects objects in images of any size, of which there is a batch as from a pipeline."""
+        return self.tiling.predict(super().test_step, data)
+
+    val_step = test_step
+
+
+@MODELS.register_module(name='TiledDetector')
+def build_tiled_detector(
+    detector: str = '',
+    tiling: ConfigType | None = None,
+    **config: Any,  # noqa: ANN401
+) -> Tiled:
+    """Builds any MMDetection detector such that it finds small objects in tiles of large images.
+
+    ``TiledDetector`` is its type in a config::
+
+        model = dict(type='TiledDetector', detector='YOLOX', tiling=dict(tile_size=640))
+
+    It trains as it did. When it validates, tests or predicts, it sees the tiles of what the
+    pipeline yields, so that a ``Resize`` sets their scale; :func:`taco_plugin.config.use_tiles`
+    puts both into a config. In an image that is not larger than a tile it finds what it found
+    before. The memory that it needs depends on ``tiling.batch_size``, not on the size of the image,
+    but for the image and the masks themselves.
+
+    The detector becomes a subclass of itself instead of a part of another module. So its parts and
+    weights keep their names, and checkpoints, hooks and options of the plain detector fit.
+
+    Args:
+        detector: Type of the detector.
+        tiling: Arguments of :class:`Tiling`.
+        config: Arguments of the detector.
+
+    Raises:
+        InputError: If there is no such detector, or ``tiling`` is not understood.
+    """
+    kind = MODELS.get(detector) if detector else None
+    if not (isinstance(kind, type) and issubclass(kind, BaseDetector)):
+        raise InputError(f'model.detector must be the type of a detector, but is {detector!r}')
+    settings = checked(Tiling, 'model.tiling')(**(tiling or {}))
+    model = MODELS.build({**config, 'type': detector})
+    model.__class__ = type(f'Tiled{kind.__name__}', (Tiled, kind), {})
+    model.tiling = settings
+    return model
+
+
+def _scale(sample: DetDataSample, like: Tensor) -> Tensor:
+    """Factors of x, y, x and y by which the photograph was resized."""
+    return like.new_tensor(tuple(sample.metainfo.get('scale_factor', (1.0, 1.0))[:2]) * 2)
+
+
+def _cut(image: Tensor, view: View) -> Tensor:
+    """Pixels of a view, shape (C, height, width)."""
+    left, top, right, bottom = view.box
+    part = image[:, top:bottom, left:right]
+    return part if part.shape[1:] == view.size else resize(part, list(view.size), antialias=True)
+
+
+def _describe(sample: DetDataSample, view: View) -> DetDataSample:
+    """Makes the sample of a view; its original is its part of the photograph."""
+    left, top, right, bottom = view.box
+    across, down = sample.metainfo.get('scale_factor', (1.0, 1.0))[:2]
+    shape = math.ceil((bottom - top) / down), math.ceil((right - left) / across)
+    factors = across * view.size[1] / (right - left), down * view.size[0] / (bottom - top)
+    changed = {
+        'img_shape': view.size,
+        'ori_shape': sample.ori_shape if view.is_whole else shape,
+        'scale_factor': factors,
+    }
+    return DetDataSample(metainfo={**sample.metainfo, **changed})
+
+
+def _locate(found: InstanceData, view: View, sample: DetDataSample) -> InstanceData:
+    """Moves what was found in a view to where it is in the photograph.
+
+    ``is_cut`` is added. Each of ``masks`` becomes its left and top, and its pixels from there.
+    """
+    scale = _scale(sample, found.bboxes)
+    edges = scale.new_tensor(view.box)
+    corner = (edges / scale)[[0, 1, 0, 1]]
+    boxes = found.bboxes + corner
+    inside = (boxes * scale - edges) * scale.new_tensor([1, 1, -1, -1])
+    inner = torch.tensor(view.inner, device=boxes.device)
+    found.bboxes, found.is_cut = boxes, ((inside <= _EDGE) & inner).any(dim=1)
+    if 'masks' in found:
+        left, top = corner[:2].round().int().tolist()
+        found.masks = [_crop(mask, left, top) for mask in found.masks]
+    return found
+
+
+def _crop(mask: Tensor, left: int, top: int) -> tuple[int, int, Tensor]:
+    """Crops a mask to what it shows; returns its new left and top, and its pixels."""
+    across, down = mask.any(dim=0).nonzero(), mask.any(dim=1).nonzero()
+    if not len(across):
+        return left, top, mask[:0, :0].cpu()
+    columns = slice(int(across[0]), int(across[-1]) + 1)
+    rows = slice(int(down[0]), int(down[-1]) + 1)
+    return left + columns.start, top + rows.start, mask[rows, columns].cpu().clone()
+
+
+def _draw(
+    crops: Sequence[tuple[int, int, Tensor]], groups: Sequence[np.ndarray], shape: tuple[int, int]
+) -> Tensor:
+    """Draws the masks of each group into one of the whole photograph, shape (N, *shape)."""
+    masks = torch.zeros((len(groups), *shape), dtype=torch.bool)
+    for canvas, group in zip(masks, groups, strict=True):
+        for row in group:
+            left, top, mask = crops[row]
+            part = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
+            part |= mask[: part.shape[0], : part.shape[1]]  # places and sizes are rounded
+    return masks

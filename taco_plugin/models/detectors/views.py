@@ -1,0 +1,67 @@
+"""Overlapping tiles of an image, and the whole of it, as views of a detector."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of an image, or the whole of it made smaller.
+
+    Args:
+        image: Index of the image in its batch.
+        box: The part, xyxy in pixels of the image.
+        size: Height and width that the network sees, pixels.
+    """
+
+    image: int
+    box: tuple[int, int, int, int]
+    size: tuple[int, int]
+    inner: tuple[bool, bool, bool, bool]
+    """Whether the image goes on to the left of the box, above it, to its right and below it."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it shows all of the image."""
+        return not any(self.inner)
+
+
+def tile_starts(size: int, tile: int, overlap: float) -> list[int]:
+    """Starts of the fewest evenly spaced tiles that cover ``size`` pixels.
+
+    Neighbours have a fraction of ``overlap`` of the tile in common, or more.
+
+    >>> tile_starts(1600, 640, 0.2)
+    [0, 480, 960]
+    """
+    if size <= tile:
+        return [0]
+    count = math.ceil((size - tile * overlap) / (tile * (1 - overlap)))
+    return [round(index * (size - tile) / (count - 1)) for index in range(count)]
+
+
+def cut_views(
+    image: int, shape: tuple[int, int], tile: int, overlap: float, *, whole: bool
+) -> list[View]:
+    """Lists the tiles of an image and, if they are several and ``whole``, the whole image.
+
+    Args:
+        image: Index of the image in its batch.
+        shape: Its height and width, pixels.
+        tile: Longest side of a tile, pixels.
+        overlap: See :func:`tile_starts`.
+        whole: Whether the whole image is added, with ``tile`` as its longest side.
+    """
+    height, width = shape
+    views = []
+    for top in tile_starts(height, tile, overlap):
+        for left in tile_starts(width, tile, overlap):
+            right, bottom = min(left + tile, width), min(top + tile, height)
+            inner = left > 0, top > 0, right < width, bottom < height
+            size = bottom - top, right - left
+            views.append(View(image, (left, top, right, bottom), size, inner))
+    if whole and len(views) > 1:
+        factor = tile / max(height, width)
+        size = max(round(height * factor), 1), max(round(width * factor), 1)
+        views.append(View(image, (0, 0, width, height), size, (False,) * 4))
+    return views
