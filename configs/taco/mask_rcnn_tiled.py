@@ -1,0 +1,10 @@
+"""Mask R-CNN R50 as in mask_rcnn.py, on tiles as well as on whole photographs.
+
+Train: tools/train.py configs/taco/mask_rcnn_tiled.py
+Result: not measured.
+"""
+
+_base_ = './mask_rcnn.py'
+from taco_plugin.tiles import use_tiles
+
+use_tiles(_base_)
