@@ -39,8 +39,9 @@ class TacoEvaluator(DatasetEvaluator):
 
     Within a training, it writes ``evaluations/val_<iterations>.json`` and plots to
     ``figures/val``. Otherwise, it takes the evaluation for a test, and writes
-    ``evaluations/test.json``, the boxes as ``evaluations/test.npz``, and plots and photographs to
-    ``figures/test``; see :class:`~taco_plugin.visualization.evaluation_report.EvaluationReport`.
+    ``evaluations/test.json``, the boxes as ``evaluations/test.npz``, their numbers as
+    ``evaluations/test_counts.csv``, and plots and photographs to ``figures/test``; see
+    :class:`~taco_plugin.visualization.evaluation_report.EvaluationReport`.
     If these cannot be written, the error is logged and the run continues.
 
     ``prepare_taco.py --max-side`` does not change scores: detections are mapped back to the

@@ -185,15 +185,6 @@ def normalise(matrix: np.ndarray) -> np.ndarray:
     return np.divide(matrix, total, out=nothing, where=total > 0)
 
 
-def class_counts(
-    truth: Boxes, detections: Boxes, num_classes: int, *, score_threshold: float = 0.25
-) -> tuple[np.ndarray, np.ndarray]:
-    """Counts true boxes, without crowds, and confident detections of each class."""
-    confident = detections.label[detections.score >= score_threshold]
-    true = np.bincount(truth.label[~truth.crowd], minlength=num_classes)
-    return true, np.bincount(confident, minlength=num_classes)
-
-
 def _classes(
     matches: Matches, num_classes: int
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:

@@ -2,13 +2,17 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from ..boxes import Boxes, check_labels
 from ..coco import Coco, load_for_taxonomy, order_categories, read_coco, restore_originals
 from ..taxonomies import load_taxonomy
 from .coco_scores import IouType, score_results
+from .counts import compare_counts, count_boxes
+from .curves import ScoreCurves, mean_curves, precision_recall, score_curves
 from .detections import (
     Prediction,
     box_results,
@@ -16,8 +20,12 @@ from .detections import (
     input_area_factors,
     mask_results,
 )
+from .matching import match
 from .metrics import Metrics, ScoreSettings, make_metrics
 from .record import Record, make_record
+
+_USUAL_THRESHOLD = 0.25
+"""Least confidence of a box that counts, if there is no ground truth to choose it by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +37,22 @@ class Evaluation:
         truth: Ground truth, in pixels of the original photographs.
         detections: Likewise.
         image_sizes: Image id -> width and height of the original photograph, pixels.
+        curves: Of each class at IoU 0.50.
+        precision: Likewise, see :func:`~.curves.precision_recall`, shape (K, 101).
+        threshold: Confidence with the best mean F1; 0.25 if there is no ground truth.
+        counts: True boxes and detections at that threshold in each of the I images, in the order
+            of ``image_sizes``, and of each class, int64, shape (2, I, K). As in COCO, neither
+            crowds count nor detections that match only a crowd.
     """
 
     record: Record
     truth: Boxes
     detections: Boxes
     image_sizes: Mapping[int, tuple[int, int]]
+    curves: ScoreCurves
+    precision: np.ndarray
+    threshold: float
+    counts: np.ndarray
 
 
 def read_truth(
@@ -102,9 +120,22 @@ def evaluate(
         rows = box_results(detections, ids) if is_box else mask_results(predictions, ids)
         scores = score_results(truth, rows, kind, area_factors=factors, **settings.evaluated)
         metrics[kind] = make_metrics(*scores, settings)
-    both = boxes, detections
-    record = make_record(
-        meta, truth, both, settings=settings, area_factors=factors, metrics=metrics
-    )
     sizes = {image['id']: (image['width'], image['height']) for image in truth['images']}
-    return Evaluation(record, boxes, detections, sizes)
+    matches = match(boxes, detections)
+    curves, precision = score_curves(matches, len(ids)), precision_recall(matches, len(ids))
+    mean = mean_curves(curves, precision)
+    threshold = mean.best_threshold if mean else _USUAL_THRESHOLD
+    in_crowd = np.isin(np.arange(len(detections)), matches.detection[matches.ignored])
+    counted = boxes, detections[~in_crowd]
+    counts = np.array([count_boxes(some, [*sizes], len(ids), threshold) for some in counted])
+    record = make_record(
+        meta,
+        truth,
+        (boxes, detections),
+        settings=settings,
+        area_factors=factors,
+        metrics=metrics,
+    )
+    if mean:
+        record = replace(record, curves=mean, count_errors=compare_counts(*counts))
+    return Evaluation(record, boxes, detections, sizes, curves, precision, threshold, counts)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -17,11 +17,11 @@ from ..coco import Coco
 from ..errors import InputError
 from ..files import read_json, to_json, write_files
 from .coco_scores import IouType
-from .curves import MeanCurves, class_counts
+from .counts import Count, CountErrors, count_boxes
+from .curves import MeanCurves
 from .metrics import Metrics, ScoreSettings
 
-SCHEMA_VERSION: Literal[3] = 3
-Count = Annotated[int, msgspec.Meta(ge=0)]
+SCHEMA_VERSION: Literal[4] = 4
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,14 @@ class Record:
             scored against the same boxes.
         settings: IoU thresholds and limits of the metrics.
         metrics: Metrics of ``bbox`` and ``segm``, if they were scored.
-        curves: None until they are computed, and if there is no ground truth.
+        curves: None if there is no ground truth.
+        count_errors: At ``curves.best_threshold``; None without ``curves``.
 
     Raises:
         InputError: If the number of classes or the names of metrics are inconsistent.
     """
 
-    schema_version: Literal[3]
+    schema_version: Literal[4]
     run: EvaluatedRun | None
     classes: tuple[str, ...]
     taxonomy: str | None
@@ -102,6 +103,7 @@ class Record:
     boxes: BoxCounts
     metrics: Mapping[IouType, Metrics]
     curves: MeanCurves | None
+    count_errors: CountErrors | None
 
     @property
     def main_metrics(self) -> Metrics:
@@ -122,10 +124,11 @@ class Record:
                 raise InputError(f'metrics.{kind}.coco must have {self.settings.coco_names}')
             for name, values in vars(metrics.per_class).items():
                 per_class[f'metrics.{kind}.per_class.{name}'] = values
-        if self.curves is not None:
-            of = self.curves
-            if (len(of.recall), len(of.threshold)) != (len(of.precision), len(of.f1)):
-                raise InputError('curves has recall, precision, threshold and f1 of other lengths')
+        of = self.curves
+        if of and (len(of.recall), len(of.threshold)) != (len(of.precision), len(of.f1)):
+            raise InputError('curves has recall, precision, threshold and f1 of other lengths')
+        if self.count_errors is not None:
+            per_class['count_errors.per_class'] = self.count_errors.per_class
         for name, values in per_class.items():
             if len(values) != len(self.classes):
                 raise InputError(f'{name} has {len(values)} of {len(self.classes)} classes')
@@ -148,10 +151,11 @@ def make_record(
         boxes: The ground truth in ``truth``, and the detections.
         settings: IoU thresholds and limits of the metrics.
         area_factors: Image id -> factor that converts areas to those at the network's input.
-        metrics: As in the record.
+        metrics: As in the record, which has neither curves nor errors of counts yet.
     """
     true, detections = boxes
-    counts = class_counts(true, detections, len(meta['classes']), score_threshold=-np.inf)
+    images = [image['id'] for image in truth['images']]
+    counts = [count_boxes(some, images, len(meta['classes'])).sum(axis=0) for some in boxes]
     at_input = None if area_factors is None else _count_sizes(truth, area_factors)
     return Record(
         schema_version=SCHEMA_VERSION,
@@ -161,7 +165,7 @@ def make_record(
         ann_file=meta.get('ann_file'),
         ground_truth=identify(truth, true),
         settings=settings,
-        images=len(truth['images']),
+        images=len(images),
         boxes=BoxCounts(
             truth=int((~true.crowd).sum()),
             crowds=int(true.crowd.sum()),
@@ -172,6 +176,7 @@ def make_record(
         ),
         metrics=dict(metrics),
         curves=None,
+        count_errors=None,
     )
 
 

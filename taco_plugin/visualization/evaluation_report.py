@@ -10,20 +10,18 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..evaluation import curves
+from ..evaluation.curves import confusion_matrix
 from ..evaluation.detection_errors import choose_images, find_errors
 from ..evaluation.detections import EvaluatedBoxes, write_evaluated_boxes
 from ..evaluation.evaluate import Evaluation
-from ..evaluation.matching import match
 from ..evaluation.record import EvaluatedRun, write_record
+from ..files import format_csv, write_files
 from .bars import plot_class_counts
 from .class_curves import plot_precision_recall, plot_score_curves
+from .counts import plot_count_errors
 from .figure import save_figure, save_photo
 from .matrices import plot_confusion_matrix
 from .mosaics import mosaic_of_errors, mosaic_of_predictions
-
-_USUAL_THRESHOLD = 0.25
-"""Least confidence of a box that is drawn, if there is no ground truth."""
 
 
 class EvaluationReport:
@@ -60,11 +58,6 @@ class EvaluationReport:
         self.figures = Path(folder, 'figures', split, subfolder)
         self.title = '/'.join(filter(None, (split, subfolder)))
         self.classes = evaluation.record.classes
-        matches = match(evaluation.truth, evaluation.detections)
-        self.curves = curves.score_curves(matches, len(self.classes))
-        self.precision = curves.precision_recall(matches, len(self.classes))
-        threshold, _ = curves.best_f1(self.curves)
-        self.threshold = _USUAL_THRESHOLD if np.isnan(threshold) else threshold
 
     def write_record(
         self, *, iteration: int, epoch: int | None = None, checkpoint: str | None = None
@@ -72,11 +65,13 @@ class EvaluationReport:
         """Writes the results, and what was evaluated, as JSON."""
         time = datetime.now().astimezone().isoformat(timespec='seconds')
         run = EvaluatedRun(self.name, epoch, iteration, checkpoint=checkpoint, time=time)
-        mean = curves.mean_curves(self.curves, self.precision)
-        write_record(replace(self.evaluation.record, run=run, curves=mean), self.path)
+        write_record(replace(self.evaluation.record, run=run), self.path)
 
     def write_boxes(self, folder: str, images: Mapping[int, str]) -> EvaluatedBoxes:
-        """Writes the boxes of some images, the names of which are relative to ``folder``."""
+        """Writes the boxes of some images, whose names are relative to ``folder``, and counts them.
+
+        The counts are a CSV with a row per image, at the confidence threshold of the best F1.
+        """
         truth, sizes = self.evaluation.truth, self.evaluation.image_sizes
         boxes = EvaluatedBoxes(
             folder=folder,
@@ -86,20 +81,29 @@ class EvaluationReport:
             detections=self.evaluation.detections,
         )
         write_evaluated_boxes(boxes, self.path.with_suffix('.npz'))
+        counts = zip(sizes, *self.evaluation.counts.tolist(), strict=True)
+        rows = [
+            {'image': images[image]} | _name_counts(true, detected, self.classes)
+            for image, true, detected in counts
+            if image in images
+        ]
+        write_files(self.path.parent, {f'{self.name}_counts.csv': format_csv(rows)})
         return boxes
 
     def plot(self) -> dict[str, Figure]:
         """Draws the plots that need no photographs."""
-        classes, colours = self.classes, self.colours
-        boxes = self.evaluation.truth, self.evaluation.detections, len(classes)
-        matrix = curves.confusion_matrix(*boxes, score_threshold=self.threshold)
-        counts = curves.class_counts(*boxes, score_threshold=self.threshold)
+        of, classes, colours = self.evaluation, self.classes, self.colours
+        true, detected = of.counts
+        matrix = confusion_matrix(
+            of.truth, of.detections, len(classes), score_threshold=of.threshold
+        )
         return {
-            'score_curves': plot_score_curves(self.curves, classes, colours),
-            'precision_recall': plot_precision_recall(self.precision, classes, colours),
+            'score_curves': plot_score_curves(of.curves, classes, colours),
+            'precision_recall': plot_precision_recall(of.precision, classes, colours),
             'confusion_matrix': plot_confusion_matrix(matrix, classes),
             'confusion_matrix_normalised': plot_confusion_matrix(matrix, classes, normalised=True),
-            'class_counts': plot_class_counts(*counts, classes),
+            'class_counts': plot_class_counts(true.sum(axis=0), detected.sum(axis=0), classes),
+            'count_errors': plot_count_errors(true, detected, classes),
         }
 
     def save_plots(self, plots: Mapping[str, Figure]) -> None:
@@ -112,20 +116,30 @@ class EvaluationReport:
 
     def save_photos(self, kept: EvaluatedBoxes, *, count: int) -> None:
         """Draws the worst images and the most confident errors."""
-        boxes = kept.truth, kept.detections
-        worst = choose_images(kept.truth, [kept.detections], [self.threshold], count=count)
+        boxes, threshold = (kept.truth, kept.detections), self.evaluation.threshold
+        worst = choose_images(kept.truth, [kept.detections], [threshold], count=count)
         if not worst:
             return
         chosen = {image: kept.paths[image] for image in worst}
         shared: dict[str, Any] = {'classes': self.classes, 'sizes': kept.sizes}
         drawn = {
             'worst_images': mosaic_of_predictions(
-                chosen, *boxes, colors=self.colours, score_threshold=self.threshold, **shared
+                chosen, *boxes, colors=self.colours, score_threshold=threshold, **shared
             ),
             'errors': mosaic_of_errors(
-                kept.paths, *boxes, errors=find_errors(*boxes, self.threshold), **shared
+                kept.paths, *boxes, errors=find_errors(*boxes, threshold), **shared
             ),
         }
         for name, picture in drawn.items():
             save_photo(picture, self.figures / f'{name}.jpg')
             self.show(f'{self.title}/{name}', picture)
+
+
+def _name_counts(
+    true: Sequence[int], detected: Sequence[int], classes: Sequence[str]
+) -> dict[str, int]:
+    """Counts in one image by their columns in a table."""
+    row = {'true: all classes': sum(true), 'detected: all classes': sum(detected)}
+    for name, *pair in zip(classes, true, detected, strict=True):
+        row |= zip((f'true: {name}', f'detected: {name}'), pair, strict=True)
+    return row

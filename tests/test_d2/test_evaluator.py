@@ -16,7 +16,7 @@ from taco_plugin.evaluation.record import read_record
 NAME = 'taco_taco10_val'
 PLOTS = {
     *('score_curves', 'precision_recall', 'class_counts'),
-    *('confusion_matrix', 'confusion_matrix_normalised'),
+    *('confusion_matrix', 'confusion_matrix_normalised', 'count_errors'),
 }
 
 
@@ -224,7 +224,7 @@ def test_a_validation_is_recorded_and_drawn(tmp_path, small_taco, own, register,
     assert [path.name for path in (tmp_path / 'evaluations').iterdir()] == ['val_20.json']
     record = read_record(tmp_path / 'evaluations' / 'val_20.json')
     assert (record.run.name, record.run.epoch, record.run.iteration) == ('val_20', None, 20)
-    assert replace(record, run=None, curves=None) == evaluator.evaluation.record
+    assert replace(record, run=None) == evaluator.evaluation.record
     drawn = {path.stem for path in (tmp_path / 'figures' / 'val').iterdir()}
     assert drawn == {*PLOTS, 'training'}
 
@@ -296,7 +296,7 @@ def test_predictions_of_two_processes_are_gathered(tmp_path, small_taco, own, re
     printed = dict(line.split(' ') for line in done.stdout.splitlines() if line[:2] in ('0 ', '1 '))
     assert printed == {'0': str(results['bbox']['AP']), '1': 'None'}
     record = read_record(tmp_path / 'evaluations' / 'test.json')
-    assert replace(record, run=None, curves=None) == evaluator.evaluation.record
+    assert replace(record, run=None) == evaluator.evaluation.record
 
 
 def test_what_does_not_fit_is_refused(small_taco, own, register, catalogs):

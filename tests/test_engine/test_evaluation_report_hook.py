@@ -1,6 +1,7 @@
+import csv
 import json
-from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -21,9 +22,10 @@ from taco_plugin.evaluation.taco_metric import TacoMetric
 from taco_plugin.visualization import evaluation_report
 
 CLASSES = ('Can', 'Cup')
+WHICH = ('true', 'detected')
 FIGURES = {
     *('score_curves', 'precision_recall', 'class_counts'),
-    *('confusion_matrix', 'confusion_matrix_normalised'),
+    *('confusion_matrix', 'confusion_matrix_normalised', 'count_errors'),
 }
 
 
@@ -125,6 +127,12 @@ def test_a_test_also_shows_images(runner, tmp_path):
     assert kept.truth.xyxy.tolist() == [[10, 10, 40, 40], [50, 50, 80, 80]]
     assert kept.sizes == {1: (100, 100), 2: (100, 100)}
     assert kept.detections.score.tolist() == [0.75]
+    text = (tmp_path / 'run' / 'evaluations' / 'test_counts.csv').read_text()
+    assert list(csv.reader(text.splitlines())) == [
+        ['image', *(f'{which}: {name}' for name in ('all classes', *CLASSES) for which in WHICH)],
+        ['1.png', '1', '1', '1', '1', '0', '0'],
+        ['2.png', '1', '0', '0', '0', '1', '0'],
+    ]
     folder = tmp_path / 'run' / 'figures' / 'test'
     assert {path.stem for path in folder.iterdir()} == {*FIGURES, 'worst_images', 'errors'}
     worst = cv2.imread(str(folder / 'worst_images.jpg'))
@@ -142,9 +150,9 @@ def test_nothing_is_written_when_it_is_off_or_in_other_processes(runner, tmp_pat
 
 
 def test_a_run_without_ground_truth_or_detections_is_drawn_too(runner, tmp_path):
-    metric = runner.test_evaluator.metrics[1]
-    none = metric.evaluation.truth[:0]
-    metric.evaluation = replace(metric.evaluation, truth=none, detections=none)
+    path = Path(runner.test_evaluator.metrics[1].evaluation.record.ann_file)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'annotations': []}))
+    runner.test_evaluator.metrics[1] = evaluate(str(path), 0)
     EvaluationReportHook().after_test_epoch(runner)
     folder = tmp_path / 'run' / 'figures' / 'test'
     assert {path.stem for path in folder.iterdir()} == FIGURES
@@ -156,6 +164,8 @@ def test_images_that_were_not_tested_are_not_drawn(runner, tmp_path):
     EvaluationReportHook().after_test_epoch(runner)
     kept = read_evaluated_boxes(tmp_path / 'run' / 'evaluations' / 'test.npz')
     assert kept.paths == {1: str(tmp_path / '1.png')}
+    counts = tmp_path / 'run' / 'evaluations' / 'test_counts.csv'
+    assert [row[:5] for row in counts.read_text().splitlines()] == ['image', '1.png']
     folder = tmp_path / 'run' / 'figures' / 'test'
     assert {path.stem for path in folder.iterdir()} == {*FIGURES, 'worst_images', 'errors'}
 
@@ -200,7 +210,7 @@ def test_an_error_while_drawing_does_not_lose_the_scores(runner, tmp_path, caplo
     EvaluationReportHook().after_val_epoch(runner)
     runner.logger.removeHandler(caplog.handler)
     written = {path.name for path in (tmp_path / 'run' / 'evaluations').iterdir()}
-    assert written == {'test.json', 'test.npz', 'val_3.json'}
+    assert written == {'test.json', 'test.npz', 'test_counts.csv', 'val_3.json'}
     assert runner.visualizer._vis_backends['other'].scalars == {'test/coco/bbox_mAP': 0.5}
     assert caplog.text.count('could not be reported') == 2
     assert 'RuntimeError: no such font' in caplog.text

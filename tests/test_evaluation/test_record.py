@@ -8,6 +8,7 @@ import pytest
 from taco_plugin.boxes import Boxes
 from taco_plugin.errors import InputError
 from taco_plugin.evaluation.coco_scores import score_results
+from taco_plugin.evaluation.counts import compare_counts
 from taco_plugin.evaluation.curves import MeanCurves, ScoreCurves, mean_curves
 from taco_plugin.evaluation.metrics import ClassMetrics, ScoreSettings, SizeMetrics, make_metrics
 from taco_plugin.evaluation.record import (
@@ -38,6 +39,8 @@ TRUTH = {
     'categories': [{'id': number, 'name': name} for number, name in enumerate(CLASSES, start=1)],
     'annotations': TRUE,
 }
+CURVES = MeanCurves((0.0, 1.0), (1.0, 0.5), (0.0, 1.0), (0.5, 0.0), 0.25, 0.5)
+ERRORS = compare_counts(np.array([[2, 0, 0], [0] * 3, [0] * 3]), np.array([[1, 0, 0]] * 3))
 META = {'classes': CLASSES, 'taxonomy': 'three', 'ann_file': 'val.json'}
 
 
@@ -80,8 +83,10 @@ def test_a_record_worked_by_hand():
 
 def test_the_tables():
     factors = {1: 0.25, 2: 1.0, 3: 1.0}
-    assert format_record(make(factors=factors)).splitlines() == [
+    record = replace(make(factors=factors), curves=CURVES, count_errors=ERRORS)
+    assert format_record(record).splitlines() == [
         '3 images, 2 boxes, 2 detections',
+        'counts at confidence 0.250: 3 detected of 2 boxes, per image MAE 1.00, bias +0.33',
         '',
         '                            mAP  IoU 0.50  IoU 0.75  small  medium  large  AR100',
         'bbox                      0.505     0.505     0.505  0.000   1.000      -  0.500',
@@ -110,8 +115,8 @@ def test_tables_of_boxes_and_masks_fit_100_columns_whatever_the_names():
 def whole():
     """A record in which every field has a value."""
     run = EvaluatedRun('val_3', 3, 30, None, '2025-05-06T07:08:09+00:00')
-    curves = MeanCurves((0.0, 1.0), (1.0, 0.5), (0.0, 1.0), (0.5, 0.0), 0.25, 0.5)
-    return replace(make(iou_types=('bbox', 'segm')), run=run, curves=curves)
+    record = make(iou_types=('bbox', 'segm'))
+    return replace(record, run=run, curves=CURVES, count_errors=ERRORS)
 
 
 def test_what_was_written_is_read(whole, tmp_path):
@@ -136,10 +141,10 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(whole, tmp_path):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('{"schema_version": 3,', 'broken JSON'),
+        ('{"schema_version": 4,', 'broken JSON'),
         ('[]', ': not a record of an evaluation: it has no schema_version'),
-        ('{"schema_version": 2}', ': its schema_version is 2, but must be 3; evaluate again'),
-        ('{"schema_version": 3, "images": 3}', 'Object missing required field `run`'),
+        ('{"schema_version": 3}', ': its schema_version is 3, but must be 4; evaluate again'),
+        ('{"schema_version": 4, "images": 3}', 'Object missing required field `run`'),
     ],
 )
 def test_something_else_is_refused_in_one_line(tmp_path, text, message):
@@ -158,7 +163,7 @@ def test_something_else_is_refused_in_one_line(tmp_path, text, message):
         ('classes', ['Can', 5, 'Cup'], r'Expected `str`, got `int` - at `\$\.classes\[1\]`'),
         ('classes', ['Can'], r'boxes\.truth_per_class has 3 of 1 classes'),
         ('run.name', None, r'Expected `str`, got `null` - at `\$\.run\.name`'),
-        ('boxes.found', 3, 'schema 3 differs in found'),
+        ('boxes.found', 3, 'schema 4 differs in found'),
         (
             'boxes.truth_per_size.native',
             {'small': 1},
@@ -170,6 +175,8 @@ def test_something_else_is_refused_in_one_line(tmp_path, text, message):
         ('metrics.segm.study.map', float('nan'), r'no NaN: metrics\.segm\.study\.map is nan'),
         ('metrics.segm.study.map', 10**400, r'out of range - at .*\.study\.map'),
         ('metrics.bbox.per_class.AP', [1, 2], r'bbox\.per_class\.AP has 2 of 3 classes'),
+        ('count_errors.per_class', [], r'count_errors\.per_class has 0 of 3 classes'),
+        ('count_errors.total.true', -1, r'`int` >= 0 - at .*total\.true'),
         ('settings.iou', [0.5, 2], r'iou must be thresholds in \(0, 1\]'),
     ],
 )

@@ -1,13 +1,12 @@
 """A comparison as CSV and as Markdown."""
 
-import csv
 import html
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from ...evaluation.record import Record
+from ...files import format_csv
 from . import tables, text
 from .read_runs import Run
 
@@ -16,8 +15,7 @@ def to_csv(groups: Sequence[Sequence[Run]]) -> str:
     """A row per run; numbers have all their digits, and a cell is empty where there is none.
 
     ``AP50 difference`` is that from the first run of the group that was evaluated, and
-    ``AP50: Can`` the metric of a class. A text that a spreadsheet would take for a formula begins
-    with ``'``.
+    ``AP50: Can`` the metric of a class.
     """
     rows = []
     for number, runs in enumerate(groups, start=1):
@@ -27,12 +25,11 @@ def to_csv(groups: Sequence[Sequence[Run]]) -> str:
             rows.append({'group': number} | _facts(run))
             if run.record:
                 rows[-1] |= _metrics(run.record, scores.columns, next(metrics))
-    file = io.StringIO()
-    columns = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(file, columns, lineterminator='\n')
-    writer.writeheader()
-    writer.writerows({name: _neutralise(value) for name, value in row.items()} for row in rows)
-    return file.getvalue()
+    return format_csv([{name: _show(value) for name, value in row.items()} for row in rows])
+
+
+def _show(value: object) -> object:
+    return text.show_text(value) if isinstance(value, str) else value
 
 
 def _facts(run: Run) -> dict[str, object]:
@@ -70,14 +67,6 @@ def _metrics(
         values = zip(record.classes, tables.per_class(record, name), strict=True)
         metrics |= {f'{name}: {text.show_text(shown)}': value for shown, value in values}
     return metrics
-
-
-def _neutralise(value: object) -> object:
-    """A text as a spreadsheet shows it, and does not compute it."""
-    if not isinstance(value, str):
-        return value
-    shown = text.show_text(value)
-    return f"'{shown}" if shown.startswith(('=', '+', '-', '@')) else shown
 
 
 def to_markdown(groups: Sequence[Sequence[Run]]) -> str:

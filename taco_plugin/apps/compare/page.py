@@ -21,6 +21,7 @@ _PICTURES = {
     'score_curves': ('Precision, recall and F1 against confidence', 'The best mean F1 is marked.'),
     'precision_recall': ('Precision against recall', 'At IoU 0.50; the area below is AP50.'),
     'class_counts': ('True and predicted boxes', 'Predicted: at the confidence of the best F1.'),
+    'count_errors': ('Boxes counted in each image', 'At the confidence of the best F1.'),
     'confusion_matrix': (
         'Confusion matrix',
         'True against predicted class, at the confidence of the best F1; background: what was '

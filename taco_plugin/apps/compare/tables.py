@@ -11,7 +11,7 @@ from ...evaluation.record import Record, SizeCounts
 from .read_runs import Run, evaluated
 from .text import MISSING, show_evaluated_on, show_text
 
-_THRESHOLD = 'at confidence'
+_UNRANKED = ('at confidence', 'count MAE', 'count bias')
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def score_table(runs: Sequence[Run]) -> Table:
     columns = [Column('run', names), Column('parameters (M)', parameters)]
     metrics = [read_metrics(record) for record in evaluated(runs).values()]
     for name in dict.fromkeys(name for each in metrics for name in each):
-        ranked = name != _THRESHOLD
+        ranked = name not in _UNRANKED
         columns.append(Column(name, compare([each.get(name) for each in metrics], ranked), ranked))
     return Table('Results', columns)
 
@@ -175,11 +175,14 @@ def read_metrics(record: Record) -> dict[str, float | None]:
         metrics |= {f'AP {size}{at}': coco[f'mAP_{size[0]}'] for size in SIZES}
         metrics[f'AR{at}'] = coco['AR@100']
         metrics['best F1'] = curves.best_f1 if curves else None
-        metrics[_THRESHOLD] = curves.best_threshold if curves else None
+        metrics['at confidence'] = curves.best_threshold if curves else None
+        counts = record.count_errors
+        metrics['count MAE'] = counts.total.mae if counts else None
+        metrics['count bias'] = counts.total.bias if counts else None
     if masks := record.metrics.get('segm'):
         metrics |= {'mask AP50': masks.coco['mAP_50'], f'mask AP{at}': masks.coco['mAP']}
         metrics[f'mask {study_map}'] = masks.study.map
-    return {name: defined(value) for name, value in metrics.items()}
+    return {name: v if name in _UNRANKED else defined(v) for name, v in metrics.items()}
 
 
 def per_class(record: Record, name: str) -> list[float | None]:

@@ -33,14 +33,15 @@ class EvaluationReportHook(Hook):
 
     - ``score_curves.png``: precision, recall and F1 over the confidence threshold
     - ``precision_recall.png``: at IoU 0.50
-    - ``confusion_matrix.png``, ``confusion_matrix_normalised.png`` and ``class_counts.png``, at the
-      confidence threshold of the best F1
+    - ``confusion_matrix.png``, ``confusion_matrix_normalised.png``, ``class_counts.png`` and
+      ``count_errors.png``, at the confidence threshold of the best F1
     - ``training.png``: loss parts and mAP so far; only for validations
     - ``worst_images.jpg`` and ``errors.jpg``: the images with most errors, and the most confident
       errors; only for tests, because reading photographs takes time
 
     For a test, ``evaluations/test.npz`` keeps the boxes, to compare runs image by image; see
-    :func:`~taco_plugin.evaluation.detections.read_evaluated_boxes`.
+    :func:`~taco_plugin.evaluation.detections.read_evaluated_boxes`. ``evaluations/test_counts.csv``
+    has the true and the detected boxes of each class in each image, at the same threshold.
 
     If there are several metrics, each but the first writes to a subfolder named after its prefix.
     Metrics are written before anything is drawn. If a report fails, the error is logged and the

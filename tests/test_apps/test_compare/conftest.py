@@ -81,6 +81,7 @@ def make_record():
         study |= {'map': 0.8 * mean, 'map_per_class': [], 'mar_100_per_class': []}
         curves = dict.fromkeys(('recall', 'precision', 'threshold', 'f1'), [0.0, 1.0])
         sizes = {'native': {'small': sum(truth), 'medium': 0, 'large': 0}, 'input': None}
+        error = {'true': sum(truth), 'detected': 9, 'mae': 1.5, 'bias': -1.0}
         run = {'name': 'test', 'epoch': None, 'iteration': 900, 'checkpoint': 'work_dirs/best.pth'}
         boxes = {'coco': coco | metrics, 'study': study, 'per_class': per_class}
         return {
@@ -101,6 +102,7 @@ def make_record():
                 'truth_per_size': sizes,
             },
             'metrics': {'bbox': {**boxes, 'per_size_at_input': None}},
+            'count_errors': {'total': error, 'per_class': [error] * len(classes)},
             'curves': {**curves, 'best_threshold': 0.5, 'best_f1': 0.9 * mean},
         }
 

@@ -75,7 +75,7 @@ FIELDS = {
     'curves': [[], {'recall': []}],
     'curves.recall': [[0.0], 'x'],
     'curves.f1': [[]],
-    'schema_version': ['3', None, []],
+    'schema_version': ['4', None, []],
     'unknown': [1],
 }
 
@@ -103,7 +103,7 @@ def test_a_field_of_a_record_that_is_wrong_is_named(write_run, field, value):
 
 MODEL = b'model = dict(type="YOLOX", bbox_head=dict())\n'
 FILES = {
-    'evaluations/test.json': [b'', b'{', b'[]', b'null', b'{"schema_version": 3}', b'\xff\xfe'],
+    'evaluations/test.json': [b'', b'{', b'[]', b'null', b'{"schema_version": 4}', b'\xff\xfe'],
     'evaluations/test.npz': [b'', b'PK\x03\x04broken'],
     'vis_data/config.py': [
         *(b'', b'model = 3', b'model = dict()', b'model = (', b'\xff\xfe', b'print(1/0)'),
