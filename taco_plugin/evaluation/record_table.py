@@ -17,8 +17,8 @@ def format_record(record: Record) -> str:
     head = f'{record.images:,} images, {boxes.truth:,} boxes, {boxes.detections:,} detections'
     if record.curves and record.count_errors:
         total, at = record.count_errors.total, record.curves.best_threshold
-        head += f'\ncounts at confidence {at:.3f}: {total.detected:,} detected of {total.true:,} '
-        head += f'boxes, per image MAE {total.mae:.2f}, bias {total.bias:+.2f}'
+        head += f'\ncounts at confidence {at:.3f}: {total.true:,} true boxes, {total.detected:,} '
+        head += f'detected, per image MAE {total.mae:.2f}, bias {total.bias:+.2f}'
     columns: dict[str, Sequence[str]] = {'boxes': [f'{n:,}' for n in boxes.truth_per_class]}
     rows: list[list[str]] = []
     for kind, metrics in record.metrics.items():

@@ -41,7 +41,7 @@ def plot_count_errors(true: np.ndarray, detected: np.ndarray, classes: Sequence[
     _draw_classes(right, errors, classes)
     total = errors.total
     words = (
-        f'All classes: {total.detected:,} detected of {total.true:,} boxes; '
+        f'All classes: {total.true:,} true boxes, {total.detected:,} detected; '
         f'per image MAE {total.mae:.2f}, bias {total.bias:+.2f}.',
         'Bias: mean of detected minus true boxes; MAE: mean of its absolute value. A point is as '
         'large as its number of images. In brackets: true boxes.',

@@ -29,7 +29,7 @@ def test_errors_of_four_boxes_worked_by_hand(make_metric, ann_file, predicted):
         total=CountError(true=4, detected=3, mae=1.5, bias=-0.5),
         per_class=(CountError(true=1, detected=1, mae=0.0, bias=0.0), cups),
     )
-    line = 'counts at confidence 0.101: 3 detected of 4 boxes, per image MAE 1.50, bias -0.50'
+    line = 'counts at confidence 0.101: 4 true boxes, 3 detected, per image MAE 1.50, bias -0.50'
     assert format_record(found.record).splitlines()[1] == line
 
 

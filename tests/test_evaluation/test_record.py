@@ -86,7 +86,7 @@ def test_the_tables():
     record = replace(make(factors=factors), curves=CURVES, count_errors=ERRORS)
     assert format_record(record).splitlines() == [
         '3 images, 2 boxes, 2 detections',
-        'counts at confidence 0.250: 3 detected of 2 boxes, per image MAE 1.00, bias +0.33',
+        'counts at confidence 0.250: 2 true boxes, 3 detected, per image MAE 1.00, bias +0.33',
         '',
         '                            mAP  IoU 0.50  IoU 0.75  small  medium  large  AR100',
         'bbox                      0.505     0.505     0.505  0.000   1.000      -  0.500',

@@ -15,7 +15,7 @@ def test_images_are_points_and_classes_are_bars():
     assert [label.get_text() for label in right.get_yticklabels()] == ['Cup (40)', r'Can \$ (2)']
     np.testing.assert_allclose([bar.get_width() for bar in right.patches], [1 / 3, -1 / 3])
     np.testing.assert_allclose(right.lines[0].get_xdata(), [1 / 3, 1 / 3])
-    assert '42 detected of 42 boxes; per image MAE 0.67, bias +0.00.' in figure.get_supxlabel()
+    assert '42 true boxes, 42 detected; per image MAE 0.67, bias +0.00.' in figure.get_supxlabel()
 
 
 def test_points_of_many_images_are_larger_and_few_boxes_need_no_logarithm():
