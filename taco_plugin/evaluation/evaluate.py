@@ -120,22 +120,25 @@ def evaluate(
         rows = box_results(detections, ids) if is_box else mask_results(predictions, ids)
         scores = score_results(truth, rows, kind, area_factors=factors, **settings.evaluated)
         metrics[kind] = make_metrics(*scores, settings)
+    both = boxes, detections
+    record = make_record(
+        meta, truth, both, settings=settings, area_factors=factors, metrics=metrics
+    )
     sizes = {image['id']: (image['width'], image['height']) for image in truth['images']}
-    matches = match(boxes, detections)
-    curves, precision = score_curves(matches, len(ids)), precision_recall(matches, len(ids))
+    return _add_counts(record, boxes, detections, sizes)
+
+
+def _add_counts(
+    record: Record, truth: Boxes, detections: Boxes, sizes: Mapping[int, tuple[int, int]]
+) -> Evaluation:
+    """Adds the curves of the boxes, and counts at the threshold that these choose."""
+    matches, classes = match(truth, detections), len(record.classes)
+    curves, precision = score_curves(matches, classes), precision_recall(matches, classes)
     mean = mean_curves(curves, precision)
     threshold = mean.best_threshold if mean else _USUAL_THRESHOLD
     in_crowd = np.isin(np.arange(len(detections)), matches.detection[matches.ignored])
-    counted = boxes, detections[~in_crowd]
-    counts = np.array([count_boxes(some, [*sizes], len(ids), threshold) for some in counted])
-    record = make_record(
-        meta,
-        truth,
-        (boxes, detections),
-        settings=settings,
-        area_factors=factors,
-        metrics=metrics,
-    )
+    counted = truth, detections[~in_crowd]
+    counts = np.array([count_boxes(some, [*sizes], classes, threshold) for some in counted])
     if mean:
         record = replace(record, curves=mean, count_errors=compare_counts(*counts))
-    return Evaluation(record, boxes, detections, sizes, curves, precision, threshold, counts)
+    return Evaluation(record, truth, detections, sizes, curves, precision, threshold, counts)
