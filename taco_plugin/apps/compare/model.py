@@ -1,6 +1,7 @@
 """What a config says of its detector, and how large that is."""
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,12 +43,17 @@ _MEASURED: dict[str, tuple[int | None, int | None]] = {}
 
 
 def describe_model(config: Config, name: str) -> Model:
-    """Reads the detector's facts from a config, and builds it to count parameters and FLOPs."""
+    """Reads the detector's facts from a config, and builds it to count parameters and FLOPs.
+
+    Those of a tiled detector are the FLOPs of all views of an image.
+    """
     model, size = config['model'], input_size(config)
     key = repr((model, size))  # runs that are compared often share their detector
     if key not in _MEASURED:
         _MEASURED[key] = _measure(model, size)
     detector = model['type']
+    if detector == 'TiledDetector':
+        detector = f'{model["detector"]} in tiles'
     if detector in ('SingleStageDetector', 'TwoStageDetector'):
         detector += f' ({_class_head(model).get("type")})'
     return Model(
@@ -94,12 +100,19 @@ def _measure(model: ConfigDict, size: tuple[int, int] | None) -> tuple[int | Non
         try:
             built = revert_sync_batchnorm(MODELS.build(model)).eval()
             parameters = sum(parameter.numel() for parameter in built.parameters())
-            flops = count_flops(built, size) if size else None
+            flops = _count_all_views(built, size) if size else None
         except Exception as error:  # whatever a detector of the user's raises
             what = 'parameters and FLOPs' if parameters is None else 'FLOPs'
             message = f'no {what} of {model["type"]}: {error!r}'
             MMLogger.get_current_instance().warning(message)
     return parameters, flops
+
+
+def _count_all_views(model: torch.nn.Module, size: tuple[int, int]) -> int:
+    tiling: Any = getattr(model, 'tiling', None)
+    views = tiling.cut(size[::-1]) if tiling else []
+    sizes = Counter(view.size[::-1] for view in views) or {size: 1}
+    return sum(number * count_flops(model, each) for each, number in sizes.items())
 
 
 def count_flops(model: torch.nn.Module, size: tuple[int, int]) -> int:

@@ -80,6 +80,10 @@ class Tiling:
             if not least <= (value := getattr(self, name)) <= most:
                 raise InputError(f'tiling.{name} must be in [{least}, {most}], but is {value}')
 
+    def cut(self, shape: tuple[int, int], image: int = 0) -> list[View]:
+        """Views of an image with this height and width, see :func:`~.views.cut_views`."""
+        return cut_views(image, shape, self.tile_size, self.overlap, whole=self.whole_image)
+
     def predict(
         self, step: Callable[[dict], list[DetDataSample]], data: dict
     ) -> list[DetDataSample]:
@@ -89,11 +93,7 @@ class Tiling:
         """
         images, samples = data['inputs'], data['data_samples']
         views = [
-            view
-            for index, image in enumerate(images)
-            for view in cut_views(
-                index, image.shape[-2:], self.tile_size, self.overlap, whole=self.whole_image
-            )
+            view for index, image in enumerate(images) for view in self.cut(image.shape[-2:], index)
         ]
         if len(views) == len(images):
             return step(data)

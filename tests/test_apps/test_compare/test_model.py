@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from taco_plugin.apps.compare.model import count_flops, describe_loss, describe_model, input_size
+from taco_plugin.tiles import use_tiles
 
 CONFIGS = Path(__file__).parents[3] / 'configs' / 'taco'
 WEIGHTED = {'type': 'A', 'class_weights': [1, 2]}
@@ -47,6 +48,15 @@ def test_flops_are_those_of_the_convolutions():
         model(torch.zeros(1, 3, 128, 224), mode='tensor')
     flops = count_flops(MODELS.build(demo().model).eval(), (200, 100))
     assert flops == counted
+
+
+def test_a_tiled_detector_counts_all_its_views():
+    plain, tiled = demo(), demo()
+    use_tiles(tiled, longest_side=400)
+    model, other = (describe_model(config, '') for config in (plain, tiled))
+    assert (other.detector, other.input_size) == ('YOLOX in tiles', (400, 400))
+    assert other.parameters == model.parameters
+    assert other.flops == 10 * model.flops  # 3 x 3 tiles and the whole image
 
 
 def test_general_detectors_are_told_apart_by_their_head_and_proposals_are_counted():
