@@ -84,6 +84,7 @@ def shortened(command: str) -> str:
     command = command.replace('PARTITION JOB_NAME', 'gpu name')
     command = re.sub(r'(dist_train.sh \S+) \d+', r'\1 2', command)
     command = re.sub(r'(dist_test.sh \S+ \S+) \d+', r'\1 2', command)
+    command = re.sub(r'(dist_predict.sh) \d+', r'\1 2', command)
     if command.startswith('make '):
         return f'make --dry-run {command.removeprefix("make ")}'  # test_demo.py runs the demo
     if command.startswith('pip '):

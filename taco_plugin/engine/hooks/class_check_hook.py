@@ -73,15 +73,7 @@ class ClassCheckHook(Hook):
                     f'the data sets have different classes: {list(classes)} and '
                     f'{list(dataset.metainfo.get("classes") or [])}; give them one taxonomy'
                 )
-        for name, num_classes in _heads(runner):
-            if num_classes != len(classes):
-                key = '.'.join(filter(None, ['model', name, 'num_classes']))
-                advice = f'set {key}={len(classes)}, or ' if name else ''  # else the sum of others
-                raise InputError(
-                    f'{key} is {num_classes}, but the data set has {len(classes)} classes '
-                    f'({", ".join(classes)}); {advice}take taxonomy and model from '
-                    'taco_plugin.config.use_taco'
-                )
+        _check_heads(_model(runner), classes)
         if hasattr(runner._train_loop, 'dataloader'):
             _check_losses(_model(runner), classes)
         _check_metrics(runner)
@@ -96,15 +88,33 @@ class ClassCheckHook(Hook):
                 raise InputError('load_from: none of its weights is one of the model')
             return
         classes = loops[0].dataloader.dataset.metainfo.get('classes')
-        trained = (checkpoint.get('meta', {}).get('dataset_meta') or {}).get('classes')
-        if trained and classes and list(trained) != list(classes):
-            raise InputError(
-                f'the checkpoint was trained on the classes {list(trained)}, but the data set '
-                f'has {list(classes)}; use the config that it was trained with'
-            )
+        _check_trained_classes(checkpoint, classes)
         if runner._resume and 'message_hub' not in checkpoint:
             raise InputError('the checkpoint has no state of a training to resume: use load_from')
         _check_weights(_model(runner), weights, strict=self.strict)
+
+
+def load_weights(
+    model: nn.Module, checkpoint: dict, classes: Sequence[str], *, strict: bool = True
+) -> None:
+    """Loads the weights of a checkpoint into a model without a runner.
+
+    Raises:
+        InputError: If heads or checkpoint have other classes, or, unless ``strict`` is False,
+            weights are missing or left over.
+    """
+    _check_heads(model, classes)
+    _check_trained_classes(checkpoint, classes)
+    _check_weights(model, checkpoint.get('state_dict', checkpoint), strict=strict)
+
+
+def _check_trained_classes(checkpoint: dict, classes: Sequence[str] | None) -> None:
+    trained = (checkpoint.get('meta', {}).get('dataset_meta') or {}).get('classes')
+    if trained and classes and list(trained) != list(classes):
+        raise InputError(
+            f'the checkpoint was trained on the classes {list(trained)}, but the data set '
+            f'has {list(classes)}; use the config that it was trained with'
+        )
 
 
 def _check_taxonomies(config: Config) -> None:
@@ -134,15 +144,20 @@ def _model(runner: Runner) -> nn.Module:
     return model.module if isinstance(model, BaseTTAModel) else model
 
 
-def _heads(runner: Runner) -> list[tuple[str, int]]:
-    """Name and ``num_classes`` of every module that classifies objects into the classes."""
-    return [
-        (name, module.num_classes)
-        for name, module in _model(runner).named_modules()
-        if hasattr(module, 'num_classes')
-        and 'rpn_head' not in name
-        and not isinstance(module, VGG | FusedSemanticHead)
-    ]
+def _check_heads(model: nn.Module, classes: Sequence[str]) -> None:
+    """Checks ``num_classes`` of every module that classifies objects into the classes."""
+    for name, module in model.named_modules():
+        if 'rpn_head' in name or isinstance(module, VGG | FusedSemanticHead):
+            continue
+        num_classes = getattr(module, 'num_classes', len(classes))
+        if num_classes != len(classes):
+            key = '.'.join(filter(None, ['model', name, 'num_classes']))
+            advice = f'set {key}={len(classes)}, or ' if name else ''  # else the sum of others
+            raise InputError(
+                f'{key} is {num_classes}, but the data set has {len(classes)} classes '
+                f'({", ".join(classes)}); {advice}take taxonomy and model from '
+                'taco_plugin.config.use_taco'
+            )
 
 
 def _check_losses(model: nn.Module, classes: Sequence[str]) -> None:

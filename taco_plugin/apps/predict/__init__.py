@@ -1,0 +1,1 @@
+"""Predicts litter in photographs, videos and streams with a trained detector."""

@@ -1,0 +1,216 @@
+"""A trained detector: found in a work dir, built as MMDetection builds it, applied to images."""
+
+import argparse
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmdet.registry import DATASETS, MODELS
+from mmdet.structures import DetDataSample
+from mmdet.structures.mask import encode_mask_results, mask2bbox
+from mmdet.utils import get_test_pipeline_cfg
+from mmengine.config import Config, DictAction
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from ...checkpoint_files import best_checkpoint
+from ...engine.hooks.class_check_hook import load_weights
+from ...errors import InputError, describe_error
+from ...evaluation.record import read_record
+
+DEFAULT_THRESHOLD = 0.3
+
+Prediction = dict[str, Any]
+"""Detections of an image: ``size`` (width and height), ``boxes`` (each label, score, x, y, width
+and height, pixels; the surest first) and, of a detector of masks, ``masks`` (RLEs)."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Files of a trained detector, and what was found out about its confidence threshold."""
+
+    config: str
+    checkpoint: str
+    threshold: float = DEFAULT_THRESHOLD
+    note: str = 'no evaluation to take it from'
+
+
+def find_run(work_dir: str) -> Run:
+    """Finds config and best checkpoint of a run, and the threshold of its best F1.
+
+    The threshold is that of the newest evaluation in the folder.
+
+    Raises:
+        InputError: If the folder has no checkpoint or not one config, or a record is broken.
+    """
+    folder = Path(work_dir)
+    if not folder.is_dir():
+        raise InputError(f'{work_dir}: no such folder')
+    checkpoint = str(best_checkpoint(folder))
+    configs = sorted(folder.glob('*.py'))
+    if len(configs) != 1:
+        names = ', '.join(path.name for path in configs) or 'none'
+        raise InputError(
+            f'{work_dir}: expected the config of one run, found {names}; '
+            'give --config and --checkpoint'
+        )
+    records = [(path, read_record(path)) for path in folder.rglob('evaluations/*.json')]
+    if not records:
+        return Run(str(configs[0]), checkpoint)
+    path, record = max(records, key=lambda one: one[1].run.time if one[1].run else '')
+    if record.curves is None or record.curves.best_f1 == 0:
+        return Run(str(configs[0]), checkpoint, note=f'{path} found nothing')
+    best = record.curves.best_threshold
+    return Run(str(configs[0]), checkpoint, best, f'of the best F1 in {path}')
+
+
+class Detector:
+    """A detector of MMDetection, ready to predict.
+
+    Args:
+        run: Where it is; the threshold is that of :meth:`predict`.
+        device: As PyTorch names it; the first accelerator, else the CPU, if None.
+        options: ``KEY=VALUE`` as for ``tools/test.py``, which override the config.
+
+    Attributes:
+        classes: Their names, in the order of the labels.
+        fingerprint: Hash of its model, weights and test pipeline.
+
+    Raises:
+        InputError: If a file cannot be used, or the device; if classes or weights do not fit.
+    """
+
+    def __init__(self, run: Run, device: str | None, options: Sequence[str]) -> None:
+        self._device, self._threshold = _check_device(device), run.threshold
+        config = _read_config(run.config, options)
+        steps = [dict(step) for step in get_test_pipeline_cfg(config)]
+        loaders = [step for step in steps if 'Load' in str(step['type'])]
+        steps = [step for step in steps if step not in loaders]
+        self._is_float = any(step.get('to_float32') for step in loaders)
+        try:
+            init_default_scope(config.get('default_scope') or 'mmdet')
+            dataset = {**_inner(config.test_dataloader.dataset), 'lazy_init': True}
+            self.classes = tuple(DATASETS.build(dataset).metainfo['classes'])
+            self._model = revert_sync_batchnorm(MODELS.build(config.model))
+            self._steps = Compose(steps)
+        except (InputError, OSError):
+            raise
+        except Exception as error:  # whatever a wrong key leads to
+            raise InputError(f'{run.config}: cannot be built ({describe_error(error)})') from error
+        check = (config.get('default_hooks') or {}).get('class_check') or {}
+        load = CheckpointLoader.load_checkpoint
+        try:
+            checkpoint = load(run.checkpoint, map_location='cpu', logger='silent')
+            strict = check.get('strict', True)
+            load_weights(self._model, checkpoint, self.classes, strict=strict)
+        except FileNotFoundError:
+            raise InputError(f'{run.checkpoint}: no such checkpoint') from None
+        except InputError as error:
+            reason = str(error).removeprefix(f'{run.checkpoint}: ')
+            raise InputError(f'{run.checkpoint}: {reason}') from None
+        digest = hashlib.sha256(repr([config.model, steps]).encode())
+        for tensor in self._model.state_dict().values():
+            digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+        self.fingerprint = digest.hexdigest()
+        self._model.to(self._device).eval()
+
+    def prepare(self, image: np.ndarray, path: str) -> dict[str, Any]:
+        """Runs the test pipeline on a decoded image, BGR, uint8, shape (H, W, 3)."""
+        size = image.shape[:2]
+        pixels = image.astype(np.float32) if self._is_float else image
+        shapes = {'img_shape': size, 'ori_shape': size, 'height': size[0], 'width': size[1]}
+        try:
+            return self._steps({'img': pixels, 'img_path': path, 'img_id': 0, **shapes})
+        except (KeyError, TypeError, AttributeError) as error:
+            reason = f'the test pipeline needs more than an image ({describe_error(error)})'
+            raise InputError(f'{reason}; remove what reads annotations from it') from error
+
+    def predict(self, batch: Sequence[dict[str, Any]]) -> list[Prediction]:
+        """Predicts images that :meth:`prepare` returned.
+
+        Only those of one shape go through the network together: padding them to a common shape
+        would let the result of an image depend on its neighbours.
+        """
+        groups = defaultdict(list)
+        for index, data in enumerate(batch):
+            groups[data['inputs'].shape].append(index)
+        predictions: dict[int, Prediction] = {}
+        for indices in groups.values():
+            keys = 'inputs', 'data_samples'
+            try:
+                with torch.no_grad():
+                    samples = self._model.test_step(
+                        {key: [batch[index][key] for index in indices] for key in keys}
+                    )
+            except torch.OutOfMemoryError:
+                raise InputError(f'{self._device}: out of memory; lower --batch-size') from None
+            found = (_read_sample(sample, self._threshold) for sample in samples)
+            predictions |= zip(indices, found, strict=True)
+        return [predictions[index] for index in range(len(batch))]
+
+
+def _check_device(device: str | None) -> str:
+    device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    if device == 'cuda':
+        device = f'cuda:{int(os.environ.get("LOCAL_RANK", 0)) % max(1, torch.cuda.device_count())}'
+    try:
+        torch.zeros(1, device=device)
+    except Exception as error:  # PyTorch promises no particular error
+        message = str(error).splitlines()[0]
+        raise InputError(f'--device {device}: cannot be used ({message})') from None
+    return device
+
+
+def _read_config(path: str, options: Sequence[str]) -> Config:
+    """Reads a config; the one place where it is changed before anything is built from it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--options', nargs='+', action=DictAction)
+    try:
+        config = Config.fromfile(path)
+        if options:
+            config.merge_from_dict(parser.parse_args(['--options', *options]).options)
+    except FileNotFoundError:
+        raise InputError(f'{path}: no such config') from None
+    except InputError:
+        raise
+    except Exception as error:  # whatever the code in a config raises
+        raise InputError(f'{path}: no config of a detector ({describe_error(error)})') from None
+    if 'model' not in config or not config.get('test_dataloader'):
+        raise InputError(f'{path}: no config of a detector (it has no model or no test_dataloader)')
+    return config
+
+
+def _inner(dataset: Any) -> Any:  # noqa: ANN401
+    """The settings of the data set that reads files, inside of wrappers."""
+    inner = dataset.get('dataset') or next(iter(dataset.get('datasets') or ()), None)
+    return dataset if inner is None else _inner(inner)
+
+
+def _read_sample(sample: DetDataSample, threshold: float) -> Prediction:
+    found = sample.pred_instances
+    found = found[found.scores >= threshold]
+    found = found[found.scores.argsort(descending=True, stable=True)].cpu()
+    masks, xyxy = found.get('masks'), found.bboxes
+    if masks is not None and not xyxy.any():  # a detector of masks alone, such as SOLO
+        xyxy = mask2bbox(torch.as_tensor(masks))
+    height, width = sample.ori_shape
+    xyxy = xyxy.numpy().astype(np.float64).clip(0, [width, height, width, height]).round(3)
+    xywh = np.column_stack([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]]).round(3)
+    kept = np.flatnonzero((xywh[:, 2:] > 0).all(axis=1))
+    rows = zip(found.labels.tolist(), found.scores.tolist(), xywh.tolist(), strict=True)
+    boxes = [[label, round(score, 5), *box] for label, score, box in rows]
+    prediction: Prediction = {'size': [width, height], 'boxes': [boxes[row] for row in kept]}
+    if masks is not None:
+        rles = encode_mask_results(masks)
+        prediction['masks'] = [
+            {**rles[row], 'counts': rles[row]['counts'].decode()} for row in kept
+        ]
+    return prediction
