@@ -185,6 +185,7 @@ class _Share:
                 bar.total += item.expected * (item.frame == 1)
                 bar.update(item.prediction is not None or bool(item.error))
                 images += item.prediction is not None
+                busy['load'][0] += item.seconds * workers  # frames are read by one thread
                 self._conclude(item, journal, film)
         rates = {stage: images * threads[stage] / max(busy[stage][0], 1e-9) for stage in threads}
         return {'images': images, **rates}
@@ -241,7 +242,9 @@ class _Share:
             film.finish()
             if item.frame:
                 journal.append({**of, 'frames': item.frame})
-            if item.frame < max(1, 0.9 * item.expected):  # some formats only estimate
+            if not item.frame:
+                item.error = 'no frame of it can be read'
+            elif item.frame < 0.9 * item.expected:  # some formats only estimate
                 item.error = f'ends after {item.frame} of {item.expected} frames'
         if item.error:
             print(f'{item.source.name}: {item.error}', file=sys.stderr)

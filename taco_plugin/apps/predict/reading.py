@@ -33,6 +33,7 @@ class Item:
         frame: Number in the video, from 1, at the end that of the last; None for a photograph.
         rate: Of the video, frames per second.
         expected: How many frames the video claims to have; 0 if it does not say.
+        seconds: That reading a frame took.
         pixels: BGR, uint8, shape (H, W, 3), while they are needed.
         error: Why it cannot be read.
         data: What goes into the network, until it did.
@@ -45,6 +46,7 @@ class Item:
     frame: int | None = None
     rate: float = 0.0
     expected: int = 0
+    seconds: float = 0.0
     pixels: np.ndarray | None = None
     error: str = ''
     data: dict[str, Any] | None = None
@@ -59,10 +61,13 @@ def read_frames(index: int, source: Source, stop: Event) -> Iterator[Item]:
     expected = int(max(claimed, 0)) if source.kind == 'video' else 0
     is_read, frame = True, 0
     try:
-        while is_read and not (source.kind == 'live' and stop.is_set()):
-            is_read, pixels = capture.read()
+        while is_read:
+            began = time.perf_counter()
+            ends = source.kind == 'live' and stop.is_set()
+            is_read, pixels = (False, None) if ends else capture.read()
             frame += is_read
-            yield Item(index, source, frame, rate or 25.0, expected, pixels)
+            seconds = time.perf_counter() - began
+            yield Item(index, source, frame, rate or 25.0, expected, seconds, pixels)
     finally:
         capture.release()
 

@@ -145,7 +145,7 @@ def _make_stems(kinds: Sequence[Kind], names: Sequence[str]) -> Iterator[str]:
     taken: set[str] = set()
     folders = {str(parent).casefold() for name in names for parent in Path(name).parents}
     for kind, name in zip(kinds, names, strict=True):
-        stem, suffix = os.path.splitext(name)
+        stem, suffix = (name, '') if kind == 'live' else os.path.splitext(name)
         choices = itertools.chain(
             [stem, stem + suffix.replace('.', '_')], (f'{stem}_{n}' for n in itertools.count(2))
         )
