@@ -90,7 +90,7 @@ def work(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def inputs(work):
-    """Photographs of many kinds, with the counts of cans and cups in each, and files that are none."""
+    """Photographs of many kinds, files that are none, and a video beside them."""
     root = work / 'photographs'
     (root / 'a').mkdir(parents=True)
     (root / 'B').mkdir()
@@ -356,7 +356,7 @@ def test_predictions_are_those_of_stock(inputs, tmp_path, call):
         ({'checkpoint': '{other}'}, 'other.pth: the checkpoint was trained on the classes'),
         (
             {'checkpoint': '{little}'},
-            'little.pth: the checkpoint does not fit the model: 1 weights',
+            'little.pth: the checkpoint does not fit the model',
         ),
         ({'cfg_options': ['model.type=Nope']}, 'colours.py: cannot be built'),
     ],

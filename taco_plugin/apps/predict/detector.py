@@ -106,21 +106,22 @@ class Detector:
         except Exception as error:  # whatever a wrong key leads to
             raise InputError(f'{run.config}: cannot be built ({describe_error(error)})') from error
         check = (config.get('default_hooks') or {}).get('class_check') or {}
-        load = CheckpointLoader.load_checkpoint
-        try:
-            checkpoint = load(run.checkpoint, map_location='cpu', logger='silent')
-            strict = check.get('strict', True)
-            load_weights(self._model, checkpoint, self.classes, strict=strict)
-        except FileNotFoundError:
-            raise InputError(f'{run.checkpoint}: no such checkpoint') from None
-        except InputError as error:
-            reason = str(error).removeprefix(f'{run.checkpoint}: ')
-            raise InputError(f'{run.checkpoint}: {reason}') from None
+        self._load(run.checkpoint, strict=check.get('strict', True))
         digest = hashlib.sha256(repr([config.model, steps]).encode())
         for tensor in self._model.state_dict().values():
             digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
         self.fingerprint = digest.hexdigest()
         self._model.to(self._device).eval()
+
+    def _load(self, path: str, *, strict: bool) -> None:
+        load = CheckpointLoader.load_checkpoint
+        try:
+            checkpoint = load(path, map_location='cpu', logger='silent')
+            load_weights(self._model, checkpoint, self.classes, strict=strict)
+        except FileNotFoundError:
+            raise InputError(f'{path}: no such checkpoint') from None
+        except InputError as error:
+            raise InputError(f'{path}: {str(error).removeprefix(f"{path}: ")}') from None
 
     def prepare(self, image: np.ndarray, path: str) -> dict[str, Any]:
         """Runs the test pipeline on a decoded image, BGR, uint8, shape (H, W, 3)."""

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -168,20 +168,20 @@ class _Share:
         workers = max(1, min(_MOST_WORKERS, (os.cpu_count() or 1) // processes))
         threads = {'load': workers, 'network': 1, 'write': workers}
         busy, images = {stage: [0.0] for stage in threads}, 0
-        with ExitStack() as stack:
-            enter = stack.enter_context
-            enter(strict_pillow())
-            journal, film = Journal(self._options.out), enter(Film())
-            stop = enter(_stopped_by_signal([source for _, source in self._sources]))
-            bar = tqdm(desc='predicting', unit='image', delay=2, disable=not self._is_first)
-            bar.total = sum(source.kind == 'image' for _, source in self._sources)
-            enter(bar)
-            loaded = map_ahead(self._load, self._list(stop), workers, busy['load'])
-            groups = itertools.groupby(enter(closing(loaded)), self._block_of)
-            batches = (list(group) for _, group in groups)
-            inferred = enter(closing(map_ahead(self._infer, batches, 1, busy['network'])))
-            found = itertools.chain.from_iterable(inferred)
-            for item in enter(closing(map_ahead(self._write, found, workers, busy['write']))):
+        bar = tqdm(desc='predicting', unit='image', delay=2, disable=not self._is_first)
+        bar.total = sum(source.kind == 'image' for _, source in self._sources)
+        journal, film = Journal(self._options.out), Film()
+        stopped = _stopped_by_signal([source for _, source in self._sources])
+        with strict_pillow(), film, stopped as stop, bar, ExitStack() as stack:
+
+            def ahead(stage: str, function: Callable[[Any], Any], items: Iterable) -> Iterator:
+                done = map_ahead(function, items, threads[stage], busy[stage])
+                return stack.enter_context(closing(done))
+
+            loaded = ahead('load', self._load, self._list(stop))
+            batches = (list(group) for _, group in itertools.groupby(loaded, self._block_of))
+            found = itertools.chain.from_iterable(ahead('network', self._infer, batches))
+            for item in ahead('write', self._write, found):
                 bar.total += item.expected * (item.frame == 1)
                 bar.update(item.prediction is not None or bool(item.error))
                 images += item.prediction is not None
