@@ -49,10 +49,13 @@ def use_tiles(
         tiling: Further arguments of :class:`~.models.detectors.tiled_detector.Tiling`.
 
     Raises:
-        InputError: If the config has no ``Resize`` that keeps the aspect ratio, or none of its
-            pipelines loads annotations for training; the message begins with the dotted key.
+        InputError: If the config is on tiles already, has no ``Resize`` that keeps the aspect
+            ratio, or none of its pipelines loads annotations for training; the message begins with
+            the dotted key.
     """
     root = getattr(config, '_cfg_dict', config)
+    if type_name(root['model']) == 'TiledDetector':
+        raise InputError('model.type: is TiledDetector, so the config is on tiles already')
     tests = [pipeline for key in _TESTING for pipeline in _pipelines(root, key)]
     resizes = [one for pipeline in tests for one in pipeline if type_name(one) == 'Resize']
     if not resizes or not all(resize.get('keep_ratio') for resize in resizes):

@@ -73,5 +73,8 @@ def test_tiles_of_a_mosaic_are_cut_before_it():
 def test_what_cannot_be_cut_is_refused():
     with pytest.raises(InputError, match=r'^test_dataloader.*Resize with keep_ratio=True'):
         on_tiles('ssd/ssd300_coco')
+    _, tiled = on_tiles(RTMDET)
+    with pytest.raises(InputError, match=r'^model\.type: .* on tiles already'):
+        use_tiles(tiled)
     with pytest.raises(InputError, match='tile_size of use_tiles must be .*int'):
         on_tiles(RTMDET, tile_size='640')

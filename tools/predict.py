@@ -48,6 +48,12 @@ def _parse_args() -> Namespace:
     add('--write', nargs='+', choices=_KINDS, default=['json', 'pictures'], help='what to write')
     add('--device', help='such as cuda:1 or cpu (default: a GPU if there is one)')
     add('--batch-size', metavar='N', type=at_least(1), default=4, help='images (default: 4)')
+    add(
+        '--tiles',
+        action='store_true',
+        help='look at tiles of large photographs too: finds more '
+        'of what is small, and takes longer',
+    )
     add('--resume', action='store_true', help='go on where an interrupted run with this OUT was')
     add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as for tools/test.py')
     args = parser.parse_args()

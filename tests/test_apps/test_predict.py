@@ -17,6 +17,7 @@ from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
 from taco_plugin.errors import InputError
+from taco_plugin.tiles import use_tiles
 
 DETECTOR = """
 import cv2, numpy as np, torch
@@ -125,7 +126,12 @@ def call(work):
     def call(*inputs, out, **options):
         given = {'run': str(work / 'run'), 'config': None, 'checkpoint': None, 'device': 'cpu'}
         given |= {'threshold': None, 'batch_size': 2, 'write': KINDS, 'resume': False}
-        given |= {'cfg_options': [], 'inputs': list(map(str, inputs)), 'out': str(out)}
+        given |= {
+            'tiles': False,
+            'cfg_options': [],
+            'inputs': list(map(str, inputs)),
+            'out': str(out),
+        }
         return predict(Namespace(**given | options))
 
     return call
@@ -340,6 +346,14 @@ def test_predictions_are_those_of_stock(inputs, tmp_path, call):
         assert len(scores) > 5
         best = expected.scores.sort(descending=True).values[: len(scores)]
         np.testing.assert_allclose(scores, best, atol=1e-4)
+    tiled = Config.fromfile(config)
+    use_tiles(tiled)
+    call(*paths, out=tmp_path / 'tiles', threshold=0.0, write=['json'], tiles=True, **options)
+    found = json.loads((tmp_path / 'tiles' / 'predictions.json').read_text())['annotations']
+    stock = init_detector(tiled, options['checkpoint'], device='cpu')
+    expected = [inference_detector(stock, str(path)).pred_instances.scores for path in paths]
+    scores = [one['score'] for one in found]
+    np.testing.assert_allclose(scores, torch.cat(expected)[: len(scores)], atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -359,6 +373,7 @@ def test_predictions_are_those_of_stock(inputs, tmp_path, call):
             'little.pth: the checkpoint does not fit the model',
         ),
         ({'cfg_options': ['model.type=Nope']}, 'colours.py: cannot be built'),
+        ({'tiles': True}, 'photographs can be cut into tiles only if'),
     ],
 )
 def test_bad_input_leaves_nothing_behind(options, message, call, inputs, work, tmp_path):
@@ -377,7 +392,10 @@ def test_bad_input_leaves_nothing_behind(options, message, call, inputs, work, t
         given = {'run': None, 'config': str(work / 'run' / 'colours.py'), **given}
     for key, value in given.items():
         fill = lambda text: text.format(**places)  # noqa: E731
-        given[key] = fill(value) if isinstance(value, str) else value and list(map(fill, value))
+        if isinstance(value, str):
+            given[key] = fill(value)
+        elif isinstance(value, list):
+            given[key] = list(map(fill, value))
     before = sorted(tmp_path.rglob('*'))
     with pytest.raises(InputError) as error:
         call(*given.pop('inputs'), out=out, **given)

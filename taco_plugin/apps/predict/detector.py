@@ -25,6 +25,7 @@ from ...checkpoint_files import best_checkpoint
 from ...engine.hooks.class_check_hook import load_weights
 from ...errors import InputError, describe_error
 from ...evaluation.record import read_record
+from ...tiles import use_tiles
 
 DEFAULT_THRESHOLD = 0.3
 
@@ -79,6 +80,7 @@ class Detector:
         run: Where it is; the threshold is that of :meth:`predict`.
         device: As PyTorch names it; the first accelerator, else the CPU, if None.
         options: ``KEY=VALUE`` as for ``tools/test.py``, which override the config.
+        tiles: Whether to predict in tiles, see :func:`~taco_plugin.tiles.use_tiles`.
 
     Attributes:
         classes: Their names, in the order of the labels.
@@ -88,9 +90,11 @@ class Detector:
         InputError: If a file cannot be used, or the device; if classes or weights do not fit.
     """
 
-    def __init__(self, run: Run, device: str | None, options: Sequence[str]) -> None:
+    def __init__(
+        self, run: Run, device: str | None, options: Sequence[str], *, tiles: bool
+    ) -> None:
         self._device, self._threshold = _check_device(device), run.threshold
-        config = _read_config(run.config, options)
+        config = _read_config(run.config, options, tiles=tiles)
         steps = [dict(step) for step in get_test_pipeline_cfg(config)]
         loaders = [step for step in steps if 'Load' in str(step['type'])]
         steps = [step for step in steps if step not in loaders]
@@ -170,12 +174,14 @@ def _check_device(device: str | None) -> str:
     return device
 
 
-def _read_config(path: str, options: Sequence[str]) -> Config:
+def _read_config(path: str, options: Sequence[str], *, tiles: bool) -> Config:
     """Reads a config; the one place where it is changed before anything is built from it."""
     parser = argparse.ArgumentParser()
     parser.add_argument('--options', nargs='+', action=DictAction)
     try:
         config = Config.fromfile(path)
+        if tiles and config.model.type != 'TiledDetector':
+            use_tiles(config, train=0.0)
         if options:
             config.merge_from_dict(parser.parse_args(['--options', *options]).options)
     except FileNotFoundError:

@@ -73,7 +73,7 @@ def predict(options: Namespace) -> dict[str, Any] | None:
         if count > 1:
             distributed.broadcast_object_list(plans)
         plan: _Plan = plans[0]
-        detector = detector or Detector(plan.run, options.device, options.cfg_options)
+        detector = detector or _load_detector(plan.run, options)
         began = time.perf_counter()
         rates = [_Share(detector, plan, options, rank, count).predict()] * count
         if count > 1:
@@ -101,13 +101,17 @@ def _joined() -> Iterator[tuple[int, int]]:
         distributed.destroy_process_group()
 
 
+def _load_detector(run: Run, options: Namespace) -> Detector:
+    return Detector(run, options.device, options.cfg_options, tiles=options.tiles)
+
+
 def _prepare(options: Namespace) -> tuple[Detector, _Plan]:
     """Checks everything before anything is written."""
     run = find_run(options.run) if options.run else Run(options.config, options.checkpoint)
     if options.threshold is not None:
         run = replace(run, threshold=options.threshold, note='as given')
     folder, sources = find_sources(options.inputs, options.out)
-    detector = Detector(run, options.device, options.cfg_options)
+    detector = _load_detector(run, options)
     noted = {
         **{'weights or settings': detector.fingerprint, 'threshold': run.threshold},
         **{'batch size': options.batch_size, 'outputs': sorted(options.write)},
