@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Draws the embedded sample, trains a small detector on it, scores it, and reports on it."""
+"""Draws the embedded sample, trains a small detector on it, scores it, predicts, and reports."""
 
 import json
 import os
@@ -48,6 +48,12 @@ def main() -> None:
         *args.cfg_options and ['--cfg-options', *args.cfg_options],
         only='Epoch(',
     )
+    unseen = json.loads((data / 'annotations' / 'test.json').read_text())['images'][:3]
+    predicted = newest(test_dir, '*/figures/test').parents[1] / 'predictions'
+    run(
+        *('predict.py', *(data / image['file_name'] for image in unseen)),
+        *('--run', work_dir, '--out', predicted),
+    )
     report = work_dir / 'report'
     run('analysis_tools/compare_runs.py', work_dir, '--out', report, '--title', 'Litter, drawn')
     print_scores(newest(test_dir, '*/*.json'), data / 'annotations' / 'test.json')
@@ -55,6 +61,7 @@ def main() -> None:
     print(f'checkpoint  {best_checkpoint(work_dir)}')
     print(f'figures     {newest(test_dir, "*/figures/test")} (curves, confusion, worst images)')
     print(f'pictures    {newest(test_dir, "*/pictures")} (truth left, predictions right)')
+    print(f'predicted   {predicted / "pictures"} (litter framed in three of them by predict.py)')
     print(f'report      {report / "comparison.html"} (all of it in one page: open it)')
     print(f'time        {time.monotonic() - began:.0f} s')
 
