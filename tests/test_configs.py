@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +23,27 @@ from taco_plugin.errors import InputError
 from taco_plugin.taxonomies import load_taxonomy
 
 FOLDER = Path(__file__).parents[1] / 'configs' / 'taco'
-LEAVES = sorted(path.stem for path in FOLDER.glob('*.py'))
+LEAVES = sorted(str(path.relative_to(FOLDER).with_suffix('')) for path in FOLDER.rglob('*.py'))
+STEPPED: set[str] = set()
+"""Models that took a step: leaves that differ in other things need not repeat it."""
+
+HEAD, DATA = 'model.bbox_head', 'train_dataloader.dataset'
+STEPS = {
+    'retinanet_steps/retinanet_step1_flip': {f'{DATA}.pipeline'},
+    'retinanet_steps/retinanet_step2_fpn': {'model.backbone', 'model.neck', f'{HEAD}.in_channels'},
+    'retinanet_steps/retinanet_step3_focal': {
+        *(f'{HEAD}.{key}' for key in ('type', 'in_channels', 'loss_cls', 'loss_bbox', 'init_cfg')),
+        *('model.train_cfg.neg_pos_ratio', 'model.train_cfg.smoothl1_beta'),
+    },
+    'retinanet_steps/retinanet_step4_deep_heads': {f'{HEAD}.stacked_convs'},
+    'retinanet_steps/retinanet_step5_bias': {f'{HEAD}.init_cfg.override'},
+    'retinanet_steps/retinanet_step6_anchors': {f'{HEAD}.anchor_generator.octave_base_scale'},
+    'retinanet_steps/retinanet_step7_more_data': {
+        'train_annotations',
+        *(f'{split}_dataloader.dataset.ann_file' for split in ('train', 'val', 'test')),
+    },
+}
+"""What each step from SSD to RetinaNet changes."""
 STOCK = Path(mmdet.__file__).parent / '.mim' / 'configs'
 
 
@@ -48,7 +69,9 @@ def annotations(tmp_path, monkeypatch):
 
 def datasets_of(config: Config) -> list[dict]:
     datasets = [config[f'{split}_dataloader'].dataset for split in ('train', 'val', 'test')]
-    return [dataset.get('dataset', dataset) for dataset in datasets]
+    while any('dataset' in dataset for dataset in datasets):  # inside wrappers
+        datasets = [dataset.get('dataset', dataset) for dataset in datasets]
+    return datasets
 
 
 def heads_of(node: dict) -> list[int]:
@@ -146,13 +169,48 @@ def test_a_leaf_is_whole(leaf, mmdet_scope, annotations):
     assert config.default_hooks.checkpoint.save_best == 'coco/bbox_mAP'
     assert config.default_hooks.class_check.type == 'ClassCheckHook'
     assert config.default_hooks.evaluation_report.type == 'EvaluationReportHook'
-    assert config.model.backbone.get('init_cfg') is None
-    if leaf != 'demo':  # which has a schedule of its own and starts from scratch
-        batch = 64 if leaf.startswith(('yolox', 'ssd')) else 16
+    pretrained = (config.model.backbone.get('init_cfg') or {}).get('checkpoint', '')
+    assert pretrained.startswith(('torchvision:', 'open-mmlab:')) == ('steps/' in leaf)
+    if leaf != 'demo' and 'steps/' not in leaf:  # which start from ImageNet's weights, or none
+        batches = {'yolox': 64, 'ssd': 64, 'rtmdet': 256}
+        batch = next((batches[name] for name in batches if leaf.startswith(name)), 16)
         assert config.auto_scale_lr == {'enable': True, 'base_batch_size': batch}
         published = str(config.load_from).startswith('https://download.openmmlab.com/')
         assert published == (leaf != 'yolox_nano')  # of which there are no weights
-    check_step(config, size=300 if leaf == 'ssd300' else 64)
+    if str(config.model) not in STEPPED:
+        STEPPED.add(str(config.model))
+        check_step(config, size=300 if leaf == 'ssd300' else 64)
+
+
+@cache
+def settings_of(leaf: str) -> dict:
+    return settings(Config.fromfile(FOLDER / f'{leaf}.py'))
+
+
+def settings(node: dict, path: str = '') -> dict:
+    """Everything in a config that is no dict, with its dotted key."""
+    found = {}
+    for key, value in node.items():
+        inner = isinstance(value, dict) and value
+        found |= settings(value, f'{path}{key}.') if inner else {f'{path}{key}': value}
+    return found
+
+
+def changes(leaf: str, other: str, named: set[str]) -> set[str]:
+    """Dotted keys that differ in two leaves; those below a named key are that key."""
+    old, new, missing = settings_of(leaf), settings_of(other), object()
+    keys = [key for key in {**old, **new} if old.get(key, missing) != new.get(key, missing)]
+    return {next((one for one in named if f'{key}.'.startswith(f'{one}.')), key) for key in keys}
+
+
+def test_a_step_from_ssd_to_retinanet_changes_what_it_names():
+    leaves = ['retinanet_steps/retinanet_step0_ssd', *STEPS]
+    assert leaves == [leaf for leaf in LEAVES if 'step' in leaf]
+    for (step, named), before in zip(STEPS.items(), leaves, strict=False):
+        assert changes(before, step, named) == named, step
+    named = {'load_from', 'model.backbone.init_cfg', 'model.type', 'optim_wrapper.clip_grad'}
+    named |= {f'{HEAD}.init_cfg', f'{HEAD}.loss_bbox'}
+    assert changes('retinanet', 'retinanet_steps/retinanet_step5_bias', named) == named
 
 
 @pytest.mark.parametrize(

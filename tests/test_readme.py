@@ -126,9 +126,9 @@ def test_command(command, checkout):
     assert result.returncode == 0, f'{shortened(command)}\n{result.stdout}\n{result.stderr}'[-4000:]
 
 
-@pytest.mark.parametrize('leaf', sorted((ROOT / 'configs' / 'taco').glob('*.py')))
+@pytest.mark.parametrize('leaf', sorted((ROOT / 'configs' / 'taco').rglob('*.py')))
 def test_every_config_is_in_the_table(leaf):
-    assert f'| `configs/taco/{leaf.name}` |' in ''.join(PAGES)
+    assert f'| `{leaf.relative_to(ROOT)}` |' in ''.join(PAGES)
 
 
 def test_the_python_examples_are_configs(tmp_path):
