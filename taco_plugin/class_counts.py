@@ -15,7 +15,8 @@ _OBJECTS = (
     *('BBoxHead', 'CoarseMaskHead', 'ConvFCBBoxHead', 'DIIHead', 'DoubleConvFCBBoxHead'),
     *('DynamicMaskHead', 'EQLV2Loss', 'FCNMaskHead', 'GlobalContextHead', 'HTCMaskHead'),
     *('MaskIoUHead', 'MultiInstanceBBoxHead', 'PISASSDHead', 'SCNetBBoxHead', 'SCNetMaskHead'),
-    *('SeesawLoss', 'Shared2FCBBoxHead', 'Shared4Conv1FCBBoxHead', 'SSDHead', 'TacoSSDHead'),
+    *('SeesawLoss', 'Shared2FCBBoxHead', 'Shared4Conv1FCBBoxHead', 'SSDHead', 'TacoEQLV2Loss'),
+    'TacoSSDHead',
 )
 DEFAULTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(['Mask2FormerHead', 'MaskFormerHead', 'MaskFormerFusionHead'], (THINGS, STUFF)),

@@ -21,6 +21,9 @@ METRICS: dict[str, list[str]] = {
 }
 """Replaceable metrics -> what a TacoMetric then scores; if empty, what the metric scores."""
 
+REPLACED = {'SSDHead': 'TacoSSDHead', 'EQLV2Loss': 'TacoEQLV2Loss'}
+"""Modules that cannot predict what they learn -> ours, which can."""
+
 OF_THE_OLD_FILES = ('ann_file', 'data_prefix', 'data_root', 'metainfo', 'seg_map_suffix', 'type')
 KEPT = (
     *('_scope_', 'backend_args', 'filter_cfg', 'indices', 'lazy_init', 'max_refetch', 'pipeline'),
@@ -47,7 +50,8 @@ def use_taco(config: Config, taxonomy: str, load_from: str | None = None) -> Non
     TacoDataset on the prepared train, val or test file, and every evaluator a TacoMetric of boxes,
     masks or both. ``train_annotations`` names the file to count classes in. Segmentation maps are
     not loaded. The best checkpoint is kept, the learning rate is scaled to the batch size, and the
-    plugin is imported. Augmentations, schedule and all else stay as they are. If the config is on
+    plugin is imported. (RTMDet's configs give their rate for fewer images than one GPU gets. It is
+    for eight such GPUs.) Augmentations, schedule and all else stay as they are. If the config is on
     TACO already, only the taxonomy is changed, including that of class weights.
 
     Args:
@@ -83,8 +87,8 @@ def use_taco(config: Config, taxonomy: str, load_from: str | None = None) -> Non
     for path, node in walk(root):
         if 'taxonomy' in node:
             node['taxonomy'] = taxonomy
-        if path.startswith('model.') and type_name(node) == 'SSDHead':
-            node['type'] = 'TacoSSDHead'  # stock cannot predict
+        if path.startswith('model.') and type_name(node) in REPLACED:
+            node['type'] = REPLACED[type_name(node)]
     root['taxonomy'] = taxonomy
 
 
@@ -143,7 +147,10 @@ def _set_runtime(root: Config) -> None:
         save_best=monitor, rule='greater', max_keep_ckpts=2
     )
     if 'auto_scale_lr' in root:
-        root['auto_scale_lr']['enable'] = True
+        scale, batch = root['auto_scale_lr'], (root.get('train_dataloader') or {}).get('batch_size')
+        scale['enable'] = True
+        if scale.get('base_batch_size', batch) < (batch or 0):
+            scale['base_batch_size'] = 8 * batch
 
 
 def _set_pipelines(root: Config) -> None:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, RepeatDataset
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
@@ -66,7 +66,8 @@ def log(tmp_path, capsys):
     runner = Runner(
         model=Detector(),
         work_dir=str(tmp_path / 'run'),
-        train_dataloader={**loader, 'batch_sampler': {'type': 'AspectRatioBatchSampler'}},
+        train_dataloader={**loader, 'batch_sampler': {'type': 'AspectRatioBatchSampler'}}
+        | {'dataset': RepeatDataset(Photographs(), times=2)},
         val_dataloader=loader,
         train_cfg={'by_epoch': True, 'max_epochs': 1},
         val_cfg={},
@@ -90,7 +91,7 @@ def test_a_training_says_what_it_trains_on(log):
     assert summary[0].startswith('classes  10: Can, Disposable food container 0, Disposable')
     assert summary[0].endswith(' ...')
     assert summary[1:] == [
-        'data     train 3 images, 2 boxes; val 3 images, 2 boxes',
+        'data     train 3 images (6 in an epoch), 2 boxes; val 3 images, 2 boxes',
         'device   cpu, 1 process',
         'batch    8 images (4 steps accumulated), learning rate 0.00125 (0.01 at 16 images)',
         f'results  {runner.log_dir}',

@@ -46,13 +46,15 @@ def inner_datasets(dataset: Any) -> list[Any]:  # noqa: ANN401
 
 
 def _describe_data(runner: Runner) -> Iterator[str]:
-    """Yields images and boxes of each split, without repetitions; crowds are not counted."""
+    """Yields images of each split, and boxes without repetitions; crowds are not counted."""
     for split, loop in {'train': runner.train_loop, 'val': runner.val_loop}.items():
         if loop is not None:
             datasets = inner_datasets(loop.dataloader.dataset)
             readable = [one for one in datasets if isinstance(one, BaseDataset)]
             boxes = f', {sum(map(_count_boxes, readable)):,} boxes' if readable else ''
-            yield f'{split} {sum(map(len, datasets)):,} images{boxes}'
+            images, drawn = sum(map(len, datasets)), len(loop.dataloader.dataset)
+            repeated = f' ({drawn:,} in an epoch)' if drawn != images else ''
+            yield f'{split} {images:,} images{repeated}{boxes}'
 
 
 def _count_boxes(dataset: BaseDataset) -> int:

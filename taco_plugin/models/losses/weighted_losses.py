@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmdet.models.losses import accuracy
+from mmdet.models.losses import EQLV2Loss, accuracy
 from mmdet.registry import MODELS
 from mmdet.utils import reduce_mean
+from mmengine.dist import is_distributed
 from torch import Tensor
 
 from ...errors import InputError
@@ -121,3 +122,29 @@ class WeightedFocalLoss(HeadLoss):
     def __init__(self, *, gamma: float = 2.0, alpha: float | None = None, **kwargs: Any) -> None:  # noqa: ANN401
         loss = partial(functional.weighted_focal_loss, gamma=gamma, alpha=alpha)
         super().__init__(loss, **kwargs)
+
+
+@MODELS.register_module()
+class TacoEQLV2Loss(EQLV2Loss):
+    """``EQLV2Loss`` that predicts by the sigmoid which it trains, and sums over all processes.
+
+    MMDetection's has an activation of its own, but two-stage heads do not learn of it, and predict
+    by softmax.
+
+    Args:
+        kwargs: As for ``EQLV2Loss``.
+    """
+
+    custom_cls_channels = True
+    custom_activation = True
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(**{'use_distributed': is_distributed(), **kwargs})
+
+    def get_cls_channels(self, num_classes: int) -> int:
+        """Number of logits of a two-stage head: those of the classes, and of background."""
+        return self.get_channel_num(num_classes)
+
+    def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Share of the samples whose highest logit is that of their class, in per cent."""
+        return {'acc': accuracy(cls_score, labels)}
