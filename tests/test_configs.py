@@ -78,8 +78,8 @@ def heads_of(node: dict) -> list[int]:
     """Every ``num_classes`` of a model's config."""
     found = [node['num_classes']] if 'num_classes' in node else []
     for value in node.values():
-        if isinstance(value, dict):
-            found += heads_of(value)
+        for part in value if isinstance(value, list) else [value]:  # Cascade R-CNN has three heads
+            found += heads_of(part) if isinstance(part, dict) else []
     return found
 
 
