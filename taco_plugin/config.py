@@ -147,9 +147,10 @@ def _set_runtime(root: Config) -> None:
         save_best=monitor, rule='greater', max_keep_ckpts=2
     )
     if 'auto_scale_lr' in root:
-        scale, batch = root['auto_scale_lr'], (root.get('train_dataloader') or {}).get('batch_size')
+        scale, loader = root['auto_scale_lr'], root.get('train_dataloader') or {}
         scale['enable'] = True
-        if scale.get('base_batch_size', batch) < (batch or 0):
+        batch = loader.get('batch_size', 0)
+        if scale.get('base_batch_size', batch) < batch:
             scale['base_batch_size'] = 8 * batch
 
 

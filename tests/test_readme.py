@@ -136,7 +136,7 @@ def test_the_python_examples_are_configs(tmp_path):
 
     examples = re.findall(r'```python\n(.*?)```', '\n'.join(PAGES), flags=re.DOTALL)
     configs = [example for example in examples if '_base_' in example]
-    assert len(configs) == 5
+    assert len(configs) == 6
     for number, example in enumerate(configs):
         path = tmp_path / f'{number}.py'
         path.write_text(example.replace("'./", f"'{ROOT}/configs/taco/"))
