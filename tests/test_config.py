@@ -199,11 +199,9 @@ def test_a_loss_is_told_the_number_of_classes_even_where_it_was_not(loss):
     assert config['model']['bbox_head']['loss_cls'] == {'type': ours, 'num_classes': 10}
 
 
-@pytest.mark.parametrize(('name', 'batch'), [('rtmdet_tiny_8xb32-300e', 256), ('yolox_s', 64)])
+@pytest.mark.parametrize(('name', 'batch'), [(OTHERS[-1], 256), ('detr', 16)])
 def test_the_learning_rate_is_for_the_batch_of_the_stock_run(name, batch):
-    family, *_ = name.split('_')
-    (path,) = (STOCK / family).glob(f'{name}*_coco.py')
-    config = Config.fromfile(path)
+    config = stock(name)
     use_taco(config, taxonomy='taco10')
     assert config.auto_scale_lr == {'enable': True, 'base_batch_size': batch}
 
