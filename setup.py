@@ -82,6 +82,7 @@ setup(
             'pytest-xdist',
             'ruff',
             'sahi',
+            'supervision',
             'tensorboard',
             'torchmetrics',
             'types-tqdm',

@@ -153,11 +153,13 @@ def test_scores_of_tiles_are_weighed():
 
 def test_the_network_sees_no_more_than_a_batch_of_tiles():
     data = batch(draw(900, 1300, *SMALL), draw(100, 150, SMALL[0]))
-    large, small = build(batch_size=3).test_step(data)
+    large, small = build(batch_size=3).test_step(copy.deepcopy(data))
     assert boxes_of(large) == SMALL
     assert boxes_of(small) == SMALL[:1]
     assert max(shape[0] for shape in SEEN) == 3
     assert max(shape[2:] for shape in SEEN) == (200, 200)
+    assert boxes_of(build().test_step(copy.deepcopy(data))[0]) == SMALL
+    assert {shape[0] for shape in SEEN} == {1}  # on a CPU
     limited = build(max_per_image=2).test_step(batch(draw(900, 1300, *SMALL)))[0]
     assert boxes_of(limited) == [SMALL[1], SMALL[3]]  # the largest, whose scores are highest
 

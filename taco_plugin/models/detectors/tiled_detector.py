@@ -43,7 +43,8 @@ class Tiling:
             of larger ones, which look like objects.
         tile_score: Factor for the scores in tiles, > 0. Tiles show many times more background than
             the whole image, and so more of what is taken for litter.
-        batch_size: Number of views that the network sees at a time, which bounds its memory.
+        batch_size: Number of views that the network sees at a time, which bounds its memory; by
+            default 4, but 1 on a CPU, which is slower with larger batches.
         merge: What becomes of boxes that are one object: ``nms`` keeps the best of them, ``nmm``
             (non-maximum merging) joins them all to one box and one mask, which suits detections of
             high scores only.
@@ -60,7 +61,7 @@ class Tiling:
     whole_image: bool = True
     largest_in_tiles: float = 0.25
     tile_score: float = 1.0
-    batch_size: int = 4
+    batch_size: int | None = None
     merge: Rule = 'nms'
     merge_overlap: Overlap = 'iou'
     merge_threshold: float = 0.5
@@ -77,7 +78,8 @@ class Tiling:
             'max_per_image': (1, math.inf),
         }
         for name, (least, most) in bounds.items():
-            if not least <= (value := getattr(self, name)) <= most:
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
                 raise InputError(f'tiling.{name} must be in [{least}, {most}], but is {value}')
 
     def cut(self, shape: tuple[int, int], image: int = 0) -> list[View]:
@@ -85,11 +87,12 @@ class Tiling:
         return cut_views(image, shape, self.tile_size, self.overlap, whole=self.whole_image)
 
     def predict(
-        self, step: Callable[[dict], list[DetDataSample]], data: dict
+        self, step: Callable[[dict], list[DetDataSample]], data: dict, device: torch.device
     ) -> list[DetDataSample]:
         """Runs ``step``, the detector's own ``test_step``, on all views, and merges the results.
 
-        If no image of the batch is larger than a tile, ``step`` is run as it is.
+        If no image of the batch is larger than a tile, ``step`` is run as it is. ``device`` is the
+        detector's.
         """
         images, samples = data['inputs'], data['data_samples']
         views = [
@@ -98,7 +101,8 @@ class Tiling:
         if len(views) == len(images):
             return step(data)
         found: list[list[InstanceData]] = [[] for _ in images]
-        for batch in self._batches(views):
+        batch_size = self.batch_size or (1 if device.type == 'cpu' else 4)
+        for batch in _batches(views, batch_size):
             outputs = step(
                 {
                     'inputs': [_cut(images[view.image], view) for view in batch],
@@ -111,13 +115,6 @@ class Tiling:
         for sample, parts in zip(samples, found, strict=True):
             sample.pred_instances = self._merge(InstanceData.cat(parts), sample.ori_shape)
         return samples
-
-    def _batches(self, views: Sequence[View]) -> Iterator[Sequence[View]]:
-        """Yields batches of views of one size, which need no padding to another's."""
-        for size in dict.fromkeys(view.size for view in views):
-            alike = [view for view in views if view.size == size]
-            for start in range(0, len(alike), self.batch_size):
-                yield alike[start : start + self.batch_size]
 
     def _trust(self, found: InstanceData, view: View, sample: DetDataSample) -> InstanceData:
         """Weighs the scores of a tile, and leaves large objects to the whole image."""
@@ -153,7 +150,7 @@ class Tiled(BaseDetector):
 
     def test_step(self, data: dict) -> list[DetDataSample]:
         """Detects objects in images of any size, of which there is a batch as from a pipeline."""
-        return self.tiling.predict(super().test_step, data)
+        return self.tiling.predict(super().test_step, data, self.data_preprocessor.device)
 
     val_step = test_step
 
@@ -195,6 +192,14 @@ def build_tiled_detector(
     model.__class__ = type(f'Tiled{kind.__name__}', (Tiled, kind), {})
     model.tiling = settings
     return model
+
+
+def _batches(views: Sequence[View], batch_size: int) -> Iterator[Sequence[View]]:
+    """Yields batches of views of one size, which need no padding to another's."""
+    for size in dict.fromkeys(view.size for view in views):
+        alike = [view for view in views if view.size == size]
+        for start in range(0, len(alike), batch_size):
+            yield alike[start : start + batch_size]
 
 
 def _scale(sample: DetDataSample, like: Tensor) -> Tensor:
