@@ -103,6 +103,9 @@ def _pad_views(root: Config, pipelines: list[list]) -> None:
             preprocessor = root['model'].setdefault('data_preprocessor', {})
             divisor = preprocessor.get('pad_size_divisor', 1)
             preprocessor['pad_size_divisor'] = math.lcm(divisor, 32)
+    for _, node in walk({key: root.get(key) for key in _TESTING}):
+        if type_name(node) == 'TestTimeAug':  # which would find no way through an empty list
+            node['transforms'] = [choice for choice in node['transforms'] if choice]
 
 
 def _insert_after_loading(root: Config, transform: Config) -> None:

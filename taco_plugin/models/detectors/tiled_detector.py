@@ -80,7 +80,8 @@ class Tiling:
         for name, (least, most) in bounds.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
-                raise InputError(f'tiling.{name} must be in [{least}, {most}], but is {value}')
+                limits = f'[{least}, {most}]'
+                raise InputError(f'model.tiling.{name} must be in {limits}, but is {value}')
 
     def cut(self, shape: tuple[int, int], image: int = 0) -> list[View]:
         """Views of an image with this height and width, see :func:`~.views.cut_views`."""
