@@ -30,7 +30,7 @@ from taco_plugin.tiles import use_tiles
 
 CONFIG = Path(__file__).parents[1] / 'configs' / 'taco' / 'demo.py'
 INPUT = 160
-METRICS = ('mAP_50', 'mAP', 'mAP_s', 'AR@100')
+METRICS = ('mAP_50', 'mAP', 'mAP_s', 'mAP_m')
 
 
 def draw_mosaic(coco: Coco, folder: Path, side: int) -> tuple[np.ndarray, Coco]:
@@ -52,7 +52,7 @@ def draw_mosaic(coco: Coco, folder: Path, side: int) -> tuple[np.ndarray, Coco]:
         annotations.append({**row, **box})
     image = {'id': 1, 'file_name': 'mosaic.png'}
     image |= {'width': picture.shape[1], 'height': picture.shape[0]}
-    return picture, {**coco, 'images': [image], 'annotations': annotations}
+    return picture, {**coco, 'info': {}, 'images': [image], 'annotations': annotations}
 
 
 def test(config: Config, checkpoint: Path, folder: Path, name: str) -> dict[str, float]:

@@ -113,7 +113,7 @@ def summarize(rows: Rows, classes: Sequence[str]) -> dict[str, Any]:
 def format_summary(summary: dict[str, Any]) -> str:
     """What a user wants to know at once, for the terminal."""
     images = max(1, summary['images'])
-    lines = [(name, *of.values()) for name, of in summary['classes'].items()]
+    lines = [(name, *of.values()) for name, of in summary['classes'].items() if of['litter']]
     lines.sort(key=lambda line: -line[1])
     lines.append(('all litter', summary['litter'], summary['images_with_litter']))
     rows = [
