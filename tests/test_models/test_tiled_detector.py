@@ -142,6 +142,12 @@ def test_large_objects_are_left_to_the_whole_image():
     assert not any(np.abs(np.subtract(box, large)).max() <= 4 for box in boxes_of(alone))
 
 
+def test_what_the_whole_image_can_hardly_show_is_left_to_tiles():
+    image = draw(1600, 1600, [700, 700, 770, 770])  # a third of a tile, and 9 px in the whole
+    (sample,) = build().test_step(batch(image))
+    assert boxes_of(sample) == [[700, 700, 770, 770]]
+
+
 def test_scores_of_tiles_are_weighed():
     image = draw(400, 400, [10, 10, 30, 30])
     scores = [

@@ -23,6 +23,9 @@ from .views import View, cut_views
 _EDGE = 6
 """Distance from the inner edge of a tile, in pixels, up to which it may have cut a box."""
 
+_VISIBLE = 0.05
+"""Smallest object that the whole image shows well, as a fraction of its longest side."""
+
 _SMALLEST = 64
 """Smallest size of a tile in pixels: the stride of the coarsest feature maps is 32 or more."""
 
@@ -40,7 +43,8 @@ class Tiling:
         whole_image: Whether the detector also sees the whole image, made smaller.
         largest_in_tiles: Largest object that tiles speak for, if the whole image is seen too: the
             square root of the area of its box, as a fraction of ``tile_size``. A tile shows parts
-            of larger ones, which look like objects.
+            of larger ones, which look like objects. In images of many tiles it is a twentieth of
+            the image, as the whole shows nothing smaller well.
         tile_score: Factor for the scores in tiles, > 0. Tiles show many times more background than
             the whole image, and so more of what is taken for litter.
         batch_size: Number of views that the network sees at a time, which bounds its memory; by
@@ -125,7 +129,8 @@ class Tiling:
         if not self.whole_image:
             return found
         sides = (found.bboxes[:, 2:] - found.bboxes[:, :2]) * _scale(sample, found.bboxes)[:2]
-        return found[sides.prod(dim=1).sqrt() <= self.largest_in_tiles * self.tile_size]
+        largest = max(self.largest_in_tiles * self.tile_size, _VISIBLE * max(sample.img_shape))
+        return found[sides.prod(dim=1).sqrt() <= largest]
 
     def _merge(self, found: InstanceData, shape: tuple[int, int]) -> InstanceData:
         """Merges what :func:`_locate` found in the views of an image of ``shape``."""
