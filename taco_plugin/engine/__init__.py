@@ -1,7 +1,8 @@
-"""Hooks and the log processor for training and testing."""
+"""Hooks, rates and the log processor for training and testing."""
 
 from .hooks.class_check_hook import ClassCheckHook
 from .hooks.evaluation_report_hook import EvaluationReportHook
+from .hooks.gradual_unfreezing_hook import GradualUnfreezingHook
 from .hooks.run_summary_hook import RunSummaryHook
 from .hooks.taco_early_stopping_hook import TacoEarlyStoppingHook
 from .hooks.taco_visualization_hook import TacoVisualizationHook
@@ -10,6 +11,7 @@ from .taco_log_processor import TacoLogProcessor
 __all__ = [
     'ClassCheckHook',
     'EvaluationReportHook',
+    'GradualUnfreezingHook',
     'RunSummaryHook',
     'TacoEarlyStoppingHook',
     'TacoLogProcessor',

@@ -137,6 +137,14 @@ def test_a_switch_of_the_augmentation_begins_the_count_anew(train_toy):
     assert train_toy([0.1], epochs(20), stopping=stopping, custom_hooks=[switch])[0] == 8
 
 
+def test_no_run_ends_while_parts_are_frozen(train_toy):
+    freeze = {'type': 'GradualUnfreezingHook', 'unfreeze_at': {'bbox_head.weight': 6}}
+    stopping = {'patience': 4}
+    assert train_toy([0.1], epochs(20), stopping=stopping, custom_hooks=[freeze])[0] == 10
+    freeze |= {'by_epoch': False}  # two iterations are an epoch
+    assert train_toy([0.1], epochs(20), stopping=stopping, custom_hooks=[freeze])[0] == 7
+
+
 def schedule_of(leaf: str) -> tuple[dict[str, int], dict[str, list]]:
     config = Config.fromfile(CONFIGS / f'{leaf}.py')
     assert config.default_hooks.early_stopping.type == 'TacoEarlyStoppingHook'

@@ -16,6 +16,7 @@ from mmengine.optim.scheduler.param_scheduler import (
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ...errors import InputError
+from .gradual_unfreezing_hook import GradualUnfreezingHook
 
 _KEPT = 'early_stopping'
 _OFF = 'default_hooks.early_stopping.enabled=False'
@@ -26,11 +27,12 @@ class TacoEarlyStoppingHook(EarlyStoppingHook):
     """MMEngine's hook, adapted to an mAP in [0, 1] and to the schedule of the training.
 
     The stock hook requires improvements of 0.1, and ignores the schedule. This one never stops
-    training before the last step of the learning rate (``MultiStepLR``, ``StepLR``), or before a
-    cosine or another gradual schedule has begun. The count restarts after each of these and after a
-    switch of the augmentation (``YOLOXModeSwitchHook``, ``PipelineSwitchHook``). With the default
-    patience, only the shipped YOLOX configs can stop early: after 100 of their 300 epochs without
-    improvement, in which case the final epochs without mosaic are not trained.
+    training before the last step of the learning rate (``MultiStepLR``, ``StepLR``), before a
+    cosine or another gradual schedule has begun, or while a ``GradualUnfreezingHook`` freezes
+    parts. The count restarts after each of these and after a switch of the augmentation
+    (``YOLOXModeSwitchHook``, ``PipelineSwitchHook``). With the default patience, only the shipped
+    YOLOX configs can stop early: after 100 of their 300 epochs without improvement, in which case
+    the final epochs without mosaic are not trained.
 
     A metric of -1 (no ground truth) is not counted; one that is not finite ends the training. The
     count is saved in checkpoints and resumed from them. All processes stop together because they
@@ -142,11 +144,14 @@ def _progress(runner: Runner) -> tuple[int, int, str]:
 
 
 def _falls(runner: Runner) -> Iterator[int]:
-    """Yields iterations after which the learning rate steps or a gradual schedule begins."""
+    """Yields iterations after which rates step, a gradual schedule begins, or parts unfreeze."""
     schedulers = runner.param_schedulers or []
     if isinstance(schedulers, dict):  # several optimizers
         schedulers = [scheduler for some in schedulers.values() for scheduler in some]
     length = runner.max_iters // runner.max_epochs
+    for hook in runner.hooks:
+        if isinstance(hook, GradualUnfreezingHook):
+            yield from (change for change in hook.changes(length) if change < runner.max_iters)
     for scheduler in schedulers:
         unit = length if scheduler.by_epoch else 1
         end = min(scheduler.end * unit, runner.max_iters)
