@@ -1,7 +1,8 @@
 """Importing this module activates the plugin; our configs do so through ``custom_imports``.
 
 It makes stock MMDetection run on current versions of its dependencies (:mod:`taco_plugin.compat`)
-and registers the data set, losses, heads, tiles, metric and hooks with MMDetection's registries.
+and registers the data set, losses, heads, tiles, metric, hooks and what sets learning rates with
+MMDetection's registries.
 Their options are checked when they are built (:mod:`taco_plugin.options`).
 """
 
@@ -15,6 +16,8 @@ from mmdet.registry import (  # noqa: E402
     LOG_PROCESSORS,
     METRICS,
     MODELS,
+    OPTIM_WRAPPER_CONSTRUCTORS,
+    PARAM_SCHEDULERS,
     TRANSFORMS,
 )
 
@@ -27,7 +30,10 @@ from .options import checked  # noqa: E402
 
 __all__ = ['datasets', 'engine', 'ssd_head', 'taco_metric', 'tiled_detector', 'weighted_losses']
 
-for registry in (DATASETS, HOOKS, LOG_PROCESSORS, METRICS, MODELS, TRANSFORMS):
+for registry in (
+    *(DATASETS, HOOKS, LOG_PROCESSORS, METRICS, MODELS, TRANSFORMS),
+    *(OPTIM_WRAPPER_CONSTRUCTORS, PARAM_SCHEDULERS),
+):
     for name, kind in registry.module_dict.items():
         if hasattr(kind, 'mro') and kind.__module__.startswith(f'{__package__}.'):
             inits = [vars(base)['__init__'] for base in kind.__mro__ if '__init__' in vars(base)]

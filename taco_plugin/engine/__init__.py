@@ -6,12 +6,14 @@ from .hooks.gradual_unfreezing_hook import GradualUnfreezingHook
 from .hooks.run_summary_hook import RunSummaryHook
 from .hooks.taco_early_stopping_hook import TacoEarlyStoppingHook
 from .hooks.taco_visualization_hook import TacoVisualizationHook
+from .layer_decay_optim_wrapper_constructor import LayerDecayOptimWrapperConstructor
 from .taco_log_processor import TacoLogProcessor
 
 __all__ = [
     'ClassCheckHook',
     'EvaluationReportHook',
     'GradualUnfreezingHook',
+    'LayerDecayOptimWrapperConstructor',
     'RunSummaryHook',
     'TacoEarlyStoppingHook',
     'TacoLogProcessor',
