@@ -17,7 +17,6 @@ from mmdet.registry import (  # noqa: E402
     METRICS,
     MODELS,
     OPTIM_WRAPPER_CONSTRUCTORS,
-    PARAM_SCHEDULERS,
     TRANSFORMS,
 )
 
@@ -30,10 +29,8 @@ from .options import checked  # noqa: E402
 
 __all__ = ['datasets', 'engine', 'ssd_head', 'taco_metric', 'tiled_detector', 'weighted_losses']
 
-for registry in (
-    *(DATASETS, HOOKS, LOG_PROCESSORS, METRICS, MODELS, TRANSFORMS),
-    *(OPTIM_WRAPPER_CONSTRUCTORS, PARAM_SCHEDULERS),
-):
+CHECKED = DATASETS, HOOKS, LOG_PROCESSORS, METRICS, MODELS, OPTIM_WRAPPER_CONSTRUCTORS, TRANSFORMS
+for registry in CHECKED:
     for name, kind in registry.module_dict.items():
         if hasattr(kind, 'mro') and kind.__module__.startswith(f'{__package__}.'):
             inits = [vars(base)['__init__'] for base in kind.__mro__ if '__init__' in vars(base)]

@@ -7,6 +7,7 @@ from .hooks.run_summary_hook import RunSummaryHook
 from .hooks.taco_early_stopping_hook import TacoEarlyStoppingHook
 from .hooks.taco_visualization_hook import TacoVisualizationHook
 from .layer_decay_optim_wrapper_constructor import LayerDecayOptimWrapperConstructor
+from .paramwise_one_cycle_lr import ParamwiseOneCycleLR
 from .taco_log_processor import TacoLogProcessor
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     'EvaluationReportHook',
     'GradualUnfreezingHook',
     'LayerDecayOptimWrapperConstructor',
+    'ParamwiseOneCycleLR',
     'RunSummaryHook',
     'TacoEarlyStoppingHook',
     'TacoLogProcessor',

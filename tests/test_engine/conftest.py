@@ -58,6 +58,7 @@ def train_toy(tmp_path, caplog):
     """Trains a toy; returns how many epochs or iterations it took, and what was logged."""
 
     def run(values, train_cfg, key='bbox_mAP', resume=False, stopping=(), interval=-1, **settings):
+        settings.setdefault('optim_wrapper', {'optimizer': {'type': 'SGD', 'lr': 0.01}})
         by_epoch = 'max_iters' not in train_cfg
         sampler = {'type': 'DefaultSampler' if by_epoch else 'InfiniteSampler', 'shuffle': False}
         loader = {'dataset': Images(), 'batch_size': 1, 'num_workers': 0, 'sampler': sampler}
@@ -70,7 +71,6 @@ def train_toy(tmp_path, caplog):
             train_cfg=dict({'by_epoch': by_epoch}, **train_cfg),
             val_cfg={},
             val_evaluator=[Figures(values, key)],
-            optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0.01}},
             default_hooks={
                 'logger': None,
                 'checkpoint': {

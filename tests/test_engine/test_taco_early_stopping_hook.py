@@ -8,7 +8,7 @@ from taco_plugin.engine import TacoEarlyStoppingHook
 from taco_plugin.errors import InputError
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'taco'
-SCHEDULES = ['demo', 'detr', 'faster_rcnn', 'ssd300', 'yolox']
+SCHEDULES = ['demo', 'detr', 'faster_rcnn', 'ssd300', 'yolox', 'yolox_one_cycle']
 STEPS = {'type': 'MultiStepLR', 'by_epoch': True, 'milestones': [4, 12], 'gamma': 0.1}
 
 
@@ -151,6 +151,7 @@ def schedule_of(leaf: str) -> tuple[dict[str, int], dict[str, list]]:
     hooks = config.get('custom_hooks', [])
     switches = [hook for hook in hooks if hook.type == 'YOLOXModeSwitchHook']
     settings = {'param_scheduler': config.param_scheduler, 'custom_hooks': switches}
+    settings['stopping'] = config.default_hooks.early_stopping
     return epochs(config.train_cfg.max_epochs, config.train_cfg.val_interval), settings
 
 

@@ -18,7 +18,8 @@ _COLUMNS = 100
 class RunSummaryHook(Hook):
     """Logs five lines: classes, data, device, batch and learning rate, and where results go.
 
-    The learning rate is the initial one of the schedule, scaled by ``auto_scale_lr``.
+    The learning rate is that of the optimizer, scaled by ``auto_scale_lr``: the initial one of most
+    schedules, and the highest one of a cycle.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -90,7 +91,7 @@ def _describe_learning_rate(runner: Runner) -> str:
     wrapper: Any = runner.optim_wrapper
     wrappers = [wrapper] if hasattr(wrapper, 'optimizer') else list(wrapper.values())
     groups = [group for one in wrappers for group in one.optimizer.param_groups]
-    rates = {group.get('initial_lr', group['lr']) for group in groups}
+    rates = {group.get('max_lr', group.get('initial_lr', group['lr'])) for group in groups}
     text = ' to '.join(f'{rate:.3g}' for rate in sorted({min(rates), max(rates)}))
     scale = runner.auto_scale_lr or {}
     if scale.get('enable'):
