@@ -83,7 +83,6 @@ def shortened(command: str) -> str:
     command = command.replace('NNODES=2', 'NNODES=1').replace('10.0.0.1', '127.0.0.1')
     command = command.replace('PARTITION JOB_NAME', 'gpu name')
     command = re.sub(r'(dist_train.sh \S+) \d+', r'\1 2', command)
-    command = command.replace('nproc_per_node=4', 'nproc_per_node=2 --master_port=29734')
     command = re.sub(r'(dist_test.sh \S+ \S+) \d+', r'\1 2', command)
     command = re.sub(r'(dist_predict.sh) \d+', r'\1 2', command)
     if command.startswith('make '):
@@ -97,11 +96,9 @@ def shortened(command: str) -> str:
         return f'{command} {TRAIN_YAML if ".yaml" in command else options}'
     option = ' ' if '--cfg-options' in command else ' --cfg-options '
     config = re.search(r'configs/taco/(\w+)\.py', command)
-    if config and re.search(r'(_|/)train\.(py|sh)', command):
+    command = command.replace('find_lr.py', 'find_lr.py --iterations 10')
+    if config and re.search(r'(_|/)(train|find_lr)\.(py|sh)', command):
         return command + option + ' '.join(f"'{o}'" for o in [*TRAIN, *SMALL[config[1]]])
-    if config and 'find_lr.py' in command:
-        options = [option for option in [*TRAIN, *SMALL[config[1]]] if 'train_cfg' not in option]
-        return f'{command} --iterations 20 --cfg-options ' + ' '.join(f"'{o}'" for o in options)
     if config and re.search(r'(_|/)test\.(py|sh)', command):
         return command + option + ' '.join(f"'{o}'" for o in TEST)
     return command

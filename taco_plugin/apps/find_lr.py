@@ -32,7 +32,7 @@ _FEWEST = 100  # iterations, unless fewer are asked for
 _EXPLODED = 4  # times the best loss
 _SMOOTHED = 0.25  # decades: standard deviation of the window
 _LOOP = ('dataloader', 'cfg', 'evaluator')
-_EARLY = 10  # iterations in which an error cannot be the fault of the rate
+_EARLY = 5  # iterations in which an error cannot be the fault of the rate
 
 
 @dataclass
@@ -77,6 +77,7 @@ class _RampHook(Hook):
         self.losses: list[float] = []
         self._mean = self._weight = 0.0
         self._best = np.inf
+        self.bar = tqdm(disable=True)
 
     def before_train(self, runner: Runner) -> None:
         """Notes by what factor the rate of each group differs from the config's."""
@@ -84,7 +85,7 @@ class _RampHook(Hook):
         groups = runner.optim_wrapper.param_groups
         self._factors = [group['lr'] / self.rate for group in groups]
         hidden = not is_main_process()
-        self._bar = tqdm(total=self.iterations, unit='iteration', delay=2, disable=hidden)
+        self.bar = tqdm(None, 'training', self.iterations, disable=hidden, delay=2)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | tuple | list | None = None
@@ -117,7 +118,7 @@ class _RampHook(Hook):
                 )
             raise _Finished(f'the loss was {loss}')
         self.losses.append(loss)
-        self._bar.update()
+        self.bar.update()
         keep = 1 - 1 / (1 + _SMOOTHED * self.iterations / _DECADES)
         self._mean = keep * self._mean + (1 - keep) * loss
         self._weight = keep * self._weight + (1 - keep)
@@ -226,6 +227,8 @@ def _train(settings: Config, ramp: _RampHook, *, config: str, launcher: str) -> 
             if len(ramp.losses) >= _EARLY and not isinstance(error, torch.OutOfMemoryError):
                 return f'the detector failed ({text})'
             raise InputError(f'{config}: {text} (TACO_TRACEBACK=1 shows where)') from error
+        finally:
+            ramp.bar.close()
     raise AssertionError('the loop has as many epochs as there are iterations')
 
 
