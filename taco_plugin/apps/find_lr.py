@@ -253,7 +253,8 @@ def analyse(rates: np.ndarray, losses: np.ndarray) -> tuple[np.ndarray, float, f
     if lowest == 0:
         raise InputError('the loss does not fall at any learning rate; try more --iterations')
     slopes = gaussian_filter1d(clipped, 2 * sigma, order=1, mode='nearest')  # are noisier
-    steepest = int(slopes[: lowest + 1].argmin())
+    first = min(round(sigma / _SMOOTHED), lowest)  # in the first decade, nothing is learnt yet
+    steepest = first + int(slopes[first : lowest + 1].argmin())
     return smoothed, float(rates[steepest]), float(rates[lowest])
 
 

@@ -43,10 +43,11 @@ def test_rates_are_those_of_a_curve_that_was_made_up():
     fall = 10 - 4 / (1 + np.exp(-(exponents + 3) * 4))  # around 0.001
     losses = fall + np.random.default_rng(0).normal(0, 0.3, 400)
     losses[exponents > -1] += 10 ** (3 * (exponents[exponents > -1] + 1)) - 1  # from 0.1 on
+    losses[:10] += 5  # by chance
     smoothed, steepest, lowest = analyse(rates, losses)
     assert 0.0005 < steepest < 0.002
     assert 0.01 < lowest < 0.2
-    assert abs(smoothed[:150] - fall[:150]).max() < 0.2
+    assert abs(smoothed[50:150] - fall[50:150]).max() < 0.2
     rising = losses[:300].max() + np.arange(400)
     with pytest.raises(InputError, match='the loss does not fall at any learning rate'):
         analyse(rates, rising)
