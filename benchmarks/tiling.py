@@ -32,6 +32,12 @@ PARTS = ROOT / 'benchmarks' / 'tiling'
 CONFIGS = {'whole': PARTS / 'atss_lite0.py', 'tiles': PARTS / 'atss_lite0_tiled.py'}
 """Way of training and of testing -> config."""
 
+LEAVES = {
+    'whole': ROOT / 'configs' / 'taco' / 'retinanet.py',
+    'tiles': ROOT / 'configs' / 'taco' / 'retinanet_tiled.py',
+}
+"""Way of training -> config whose loader is measured beside."""
+
 WAYS = [(trained, tested) for trained in CONFIGS for tested in CONFIGS]
 SEEDS = (0, 1, 2)
 
@@ -55,7 +61,7 @@ def parse_args() -> argparse.Namespace:
     add('--seeds', type=int, nargs='+', choices=SEEDS, default=SEEDS, help='default: 0 1 2')
     add('--work-dir', type=Path, default=Path('work_dirs/tiling'), help='default: %(default)s')
     add('--rounds', type=at_least(1), default=5, help='of the measurements of speed (default: 5)')
-    add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='for the trainings')
+    add('--epochs', type=at_least(1), default=24, help='of a training (default: 24)')
     add('--out', type=Path, help='where the Markdown is written')
     args = parser.parse_args()
     args.annotations = args.annotations or args.images / 'annotations.json'
@@ -88,10 +94,14 @@ def prepare(args: argparse.Namespace, seed: int) -> Path:
 def train(args: argparse.Namespace, seed: int, trained: str, data: Path) -> Path:
     """Trains a detector, if its last checkpoint is not there; returns the path of that."""
     folder = args.work_dir / f'seed{seed}_{trained}'
-    checkpoint = folder / f'epoch_{load_config(trained, data).train_cfg.max_epochs}.pth'
+    checkpoint = folder / f'epoch_{args.epochs}.pth'
     if not checkpoint.exists():
         print(f'training {folder.name}: {folder}.log', file=sys.stderr)
-        options = [f'randomness.seed={seed}', *args.cfg_options]
+        options = [
+            f'randomness.seed={seed}',
+            f'train_cfg.max_epochs={args.epochs}',
+            f'param_scheduler.1.T_max={args.epochs}',
+        ]
         run(
             *('train.py', CONFIGS[trained], '--work-dir', folder, '--cfg-options', *options),
             log=Path(f'{folder}.log'),
@@ -115,12 +125,16 @@ def run(tool: str, *args: object, log: Path, data: Path | None = None) -> None:
         raise InputError(f'{log}: {lines[-1] if lines else f"status {result.returncode}"}')
 
 
-def load_config(way: str, data: Path) -> 'Config':
-    """The config of a way of training or testing, on the data set of a seed."""
+def load_config(path: Path, data: Path) -> 'Config':
+    """A config on the data set of a seed."""
     from mmengine.config import Config
 
+    from taco_plugin.config import use_taco
+
     os.environ['TACO_DATA_ROOT'] = str(data)
-    return Config.fromfile(CONFIGS[way])
+    config = Config.fromfile(path)
+    use_taco(config, taxonomy='taco1')
+    return config
 
 
 def test(args: argparse.Namespace, seed: int, trained: str, tested: str) -> 'Scores':
@@ -131,7 +145,7 @@ def test(args: argparse.Namespace, seed: int, trained: str, tested: str) -> 'Sco
     if not path.exists():
         data = prepare(args, seed)
         checkpoint = train(args, seed, trained, data)
-        scores = score(load_config(tested, data), checkpoint, args.work_dir / 'tests')
+        scores = score(load_config(CONFIGS[tested], data), checkpoint, args.work_dir / 'tests')
         write_files(path.parent, {path.name: to_json(asdict(scores))})
     return Scores(**read_json(path))
 
@@ -145,14 +159,19 @@ def main() -> None:
 
     scores = {way: [test(args, seed, *way) for seed in args.seeds] for way in WAYS}
     data = prepare(args, args.seeds[0])
-    configs = {way: load_config(way, data) for way in CONFIGS}
+    configs = {way: load_config(path, data) for way, path in CONFIGS.items()}
+    leaves = {way: load_config(path, data) for way, path in LEAVES.items()}
     checkpoint = train(args, args.seeds[0], 'whole', data)
     page = make_page(
         scores,
         args.seeds,
         detectors=measure_detectors(configs, checkpoint, args.rounds),
-        loaders=measure_loaders(configs, args.rounds),
+        loaders={
+            'ATSS': measure_loaders(configs, args.rounds),
+            'RetinaNet': measure_loaders(leaves, args.rounds),
+        },
         views=count_views(configs['tiles']),
+        config=configs['tiles'],
     )
     print(page)
     if args.out:

@@ -13,7 +13,7 @@ CONFIGS = Path(__file__).parents[1] / 'benchmarks' / 'tiling'
 
 
 @pytest.mark.parametrize(
-    ('name', 'kind', 'side'), [('atss_lite0', 'ATSS', 640), ('atss_lite0_tiled', 'TiledATSS', 1280)]
+    ('name', 'kind', 'side'), [('atss_lite0', 'ATSS', 640), ('atss_lite0_tiled', 'TiledATSS', 1600)]
 )
 def test_the_detector_of_the_tiling_benchmark(name, kind, side):
     config = Config.fromfile(CONFIGS / f'{name}.py')

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from measure import Scores, Speeds
+from mmengine.config import Config
 
 Results = Mapping[tuple[str, str], Sequence[Scores]]
 """Way of training and of testing -> scores of each seed."""
@@ -26,9 +27,25 @@ GAINS = {
 
 
 def make_page(
-    results: Results, seeds: Sequence[int], *, detectors: Speeds, loaders: Speeds, views: float
+    results: Results,
+    seeds: Sequence[int],
+    *,
+    detectors: Speeds,
+    loaders: Mapping[str, Speeds],
+    views: float,
+    config: Config,
 ) -> str:
-    """The page; ``views`` is the mean number of views of a photograph."""
+    """Writes the page.
+
+    Args:
+        results: Scores.
+        seeds: In their order.
+        detectors: Speeds of the ways of testing.
+        loaders: Detector -> speeds of its loaders in the ways of training.
+        views: Mean number of views of a photograph.
+        config: Of the test in tiles.
+    """
+    loader_rows = ((name, *row) for name, speeds in loaders.items() for row in _speed_rows(speeds))
     return TEXT.format(
         photographs=_of_seeds(results, lambda scores: scores.images),
         boxes=_of_seeds(results, lambda scores: scores.boxes),
@@ -39,8 +56,10 @@ def make_page(
             ['trained', 'tested', *(f'seed {seed}' for seed in seeds)], _seed_rows(results)
         ),
         tests=_table(['tested', 'photographs/s', 'ratio'], _speed_rows(detectors)),
-        loaders=_table(['trained', 'images/s', 'ratio'], _speed_rows(loaders)),
-        views=round(views, 1),
+        loaders=_table(['detector', 'trained', 'images/s', 'ratio'], loader_rows),
+        views=round(views),
+        side=max(config.test_dataloader.dataset.pipeline[1].scale),
+        settings=', '.join(f'`{name}={value}`' for name, value in config.model.tiling.items()),
     )
 
 
@@ -95,63 +114,61 @@ def _table(header: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
 
 
 TEXT = """\
-# Small litter in tiles
+# What tiles bring, and what they cost
 
-Photographs are large and litter is small: at 640 px, half of TACO's boxes are below 32 x 32 px.
-With tiles, a detector sees parts of a photograph at a larger scale, and the whole of it as one more
-view, and what it finds in all views is merged. Any config of MMDetection is put on tiles by one
-call:
+[Tiles](configs.md#tiles) show a detector the parts of a photograph at a larger scale, beside the
+whole of it. Should you use them?
 
-```python
-_base_ = './yolox.py'
-from taco_plugin.tiles import use_tiles
+- Yes, if small litter matters and the photographs have the pixels for it. In a photograph of fewer
+  pixels than two tiles there is nothing to gain.
+- No, if the litter fills the photographs, or if speed matters more: the detector runs on {views}
+  views of a photograph.
+- A checkpoint that was trained on whole photographs can be tested in tiles as it is. Try that
+  first. Training in tiles can only pay if most photographs are large: it enlarges small ones.
+- Let tiles be as large as the detector's usual input, and photographs two to two and a half tiles
+  long, which is the default. Change `tiling.largest_in_tiles` and `tiling.tile_score`, if at all,
+  by a validation.
 
-use_tiles(_base_)
-```
-
-That is `configs/taco/yolox_tiled.py`; there are `detr_tiled.py`, `faster_rcnn_tiled.py`,
-`mask_rcnn_tiled.py` and `retinanet_tiled.py` too. Checkpoints fit both ways: one that was trained
-on whole photographs can be tested in tiles as it is.
-
-## When to tile
-
-- Tile if small litter matters and the photographs have the pixels for it: in a photograph of less
-  than two tiles there is nothing to gain.
-- Do not tile if litter fills the photographs, or if speed matters more: the detector runs once for
-  each view, {views} times per photograph here.
-## What it brings
+## What they bring
 
 ATSS with EfficientNet-Lite0, from ImageNet's weights, on photographs of TACO with one class,
 Litter. Each seed holds out another third of the large photographs: {photographs} of them, with
 {boxes} boxes, of which {small} are small, that is, below 32 x 32 px when the longest side of the
 photograph is 640 px, in whichever way it is tested. Whole photographs are tested at 640 px; tiles
-of 640 px are cut from photographs of 1280 px. Both ways of training take as many crops of 352 px;
-when training in tiles, 60 % of them are at the scale of tiles. Mean and range of the seeds; AR is
-that of 100 detections, and counts are those at the confidence with the best F1, per photograph.
+of 640 px are cut from photographs of {side} px, with {settings}.
+Trained are crops of 352 px; when training in tiles, 60 % of them are at the scale of tiles.
+Mean and range of the seeds; AR is that of 100 detections, and counts are those at the confidence
+with the best F1, per photograph.
 
 {scores}
-Settings of the tiles were chosen on the photographs of seed 0 alone, those of the other seeds were
-scored once. AP50, and AP50 of small boxes, of each seed:
-
-{per_seed}
-Tiles over whole, the ratio of the means (and that of each seed):
+Tiles divided by whole: the ratio of these means, and in brackets that of each seed.
 
 {gains}
-How to read it: the first two rows are one checkpoint tested in both ways, the third is all that
-tiles bring. There are few photographs, so that the range of the seeds matters more than the third
-digit, and the AP of so small a detector is far from what a large one reaches with COCO's weights.
+The first two rows are one checkpoint, tested in both ways; the third is all that tiles bring.
 
-## What it costs
+The settings of the tiles were chosen on the photographs of seed 0 alone; those of the other seeds
+were scored once. AP50, and AP50 of small boxes, of each seed:
+
+{per_seed}
+There are few photographs, so a difference below the range of the seeds means little. Three quarters
+of the photographs to train on have 416 px only: enlarged to the scale of tiles, they show litter
+that is blurred as none is in a test, which holds training in tiles back here. Large detectors reach
+a higher AP; what tiles bring to them was not measured.
+
+## What they cost
 
 Photographs per second on one CPU core, loading included, medians of rounds in which the ways take
 turns:
 
 {tests}
 Images per second that one worker of a DataLoader delivers for training, in batches of 8 from the
-same photographs of at most 2048 px, likewise:
+same photographs of at most 2048 px, likewise: crops of 352 px for this ATSS, and whole photographs
+of 1333 x 800 px or tiles of 800 px for `configs/taco/retinanet.py` and `retinanet_tiled.py`.
 
 {loaders}
 ## Beside SAHI and supervision
+
+Not measured yet.
 
 ## Made by
 
