@@ -21,7 +21,6 @@ from taco_plugin.evaluation.coco_scores import score_results
 from taco_plugin.evaluation.detections import box_results
 from taco_plugin.evaluation.evaluate import Evaluation, read_truth
 from taco_plugin.models.detectors.tiled_detector import Tiling
-from taco_plugin.models.detectors.views import cut_views
 
 _INPUT = 640
 """Longest side of the photographs in which boxes are small or not, however they are tested."""
@@ -116,15 +115,14 @@ def count_views(config: Config) -> float:
     for info in map(dataset.get_data_info, range(len(dataset))):
         factor = side / max(info['height'], info['width'])
         shape = round(info['height'] * factor), round(info['width'] * factor)
-        views = cut_views(0, shape, tiling.tile_size, tiling.overlap, whole=tiling.whole_image)
-        counts.append(len(views))
+        counts.append(len(tiling.cut(shape)))
     return statistics.mean(counts)
 
 
 def measure_detectors(configs: Mapping[str, Config], checkpoint: Path, rounds: int) -> Speeds:
-    """Photographs per second of each way of testing on one CPU core, in each round.
+    """Photographs per second of CPU time of each way of testing on one core, in each round.
 
-    Loading is part of it. The ways take turns, so that what else the machine does affects all.
+    Loading is part of it. The ways take turns; CPU time does not count what else the machine does.
     """
     torch.set_num_threads(1)
     built = {}
@@ -135,12 +133,12 @@ def measure_detectors(configs: Mapping[str, Config], checkpoint: Path, rounds: i
     for number in tqdm(range(rounds + 1), 'tests'):
         for way, (model, dataset) in built.items():
             count = min(_PHOTOGRAPHS, len(dataset))
-            start = time.perf_counter()
+            start = time.process_time()
             for index in range(count):
                 with torch.no_grad():
                     model.test_step(pseudo_collate([dataset[index]]))
             if number:  # the first is to warm up
-                speeds[way].append(count / (time.perf_counter() - start))
+                speeds[way].append(count / (time.process_time() - start))
     return speeds
 
 

@@ -157,8 +157,8 @@ a higher AP; what tiles bring to them was not measured.
 
 ## What they cost
 
-Photographs per second on one CPU core, loading included, medians of rounds in which the ways take
-turns:
+Photographs per second of CPU time on one core, loading included, medians of rounds in which the
+ways take turns:
 
 {tests}
 Images per second that one worker of a DataLoader delivers for training, in batches of 8 from the
