@@ -1,6 +1,6 @@
 """Scores of a detector, and speeds of tests and of training pipelines."""
 
-import itertools
+import random
 import statistics
 import time
 from collections.abc import Mapping
@@ -14,7 +14,6 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
-from torch.utils.data import DataLoader, RandomSampler
 from tqdm import tqdm
 
 from taco_plugin.evaluation.coco_scores import score_results
@@ -26,7 +25,7 @@ _INPUT = 640
 """Longest side of the photographs in which boxes are small or not, however they are tested."""
 
 _PHOTOGRAPHS = 4
-_SECONDS = 3
+_BATCHES = 4
 
 
 Speeds = dict[str, list[float]]
@@ -143,23 +142,19 @@ def measure_detectors(configs: Mapping[str, Config], checkpoint: Path, rounds: i
 
 
 def measure_loaders(configs: Mapping[str, Config], rounds: int) -> Speeds:
-    """Images per second that a worker delivers for training in each way, in each round."""
-    speeds: Speeds = {way: [] for way in configs}
+    """Images per second of CPU time that a worker loads for training in each way, in each round."""
+    cv2.setNumThreads(0)  # as MMDetection's workers
     datasets = {
         way: DATASETS.build(config.train_dataloader.dataset) for way, config in configs.items()
     }
-    cv2.setNumThreads(0)  # as MMDetection's workers
-    for _ in tqdm(range(rounds), 'loaders'):
+    speeds: Speeds = {way: [] for way in configs}
+    order = random.Random(0)
+    for number in tqdm(range(rounds + 1), 'loaders'):
+        batches = [order.choices(range(len(datasets['whole'])), k=8) for _ in range(_BATCHES)]
         for way, dataset in datasets.items():
-            sampler = RandomSampler(dataset, replacement=True, num_samples=1_000_000)
-            loader = DataLoader(
-                dataset, batch_size=8, sampler=sampler, num_workers=1, collate_fn=pseudo_collate
-            )
-            batches = iter(loader)
-            list(itertools.islice(batches, 3))  # what was prepared while the worker started
-            start, count = time.perf_counter(), 0
-            while (passed := time.perf_counter() - start) < _SECONDS:
-                next(batches)
-                count += 8
-            speeds[way].append(count / passed)
+            start = time.process_time()
+            for batch in batches:
+                pseudo_collate([dataset[index] for index in batch])
+            if number:  # the first is to warm up
+                speeds[way].append(8 * _BATCHES / (time.process_time() - start))
     return speeds
