@@ -172,6 +172,7 @@ def main() -> None:
         },
         views=count_views(configs['tiles']),
         config=configs['tiles'],
+        total=len(read_json(args.annotations)['images']),
     )
     print(page)
     if args.out:

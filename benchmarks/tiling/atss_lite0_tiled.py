@@ -10,7 +10,7 @@ tiles. ``use_tiles`` would cut tiles of 640 px, and resize and crop these.
 _base_ = './atss_lite0.py'
 from taco_plugin.tiles import use_tiles
 
-use_tiles(_base_, tile_size=640, train=0, largest_in_tiles=0.35, tile_score=0.6)
+use_tiles(_base_, tile_size=640, train=0)
 _base_.train_dataloader.dataset.pipeline[2] = dict(
     type='RandomChoice',
     transforms=[
