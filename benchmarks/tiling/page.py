@@ -108,7 +108,7 @@ def _speed_rows(speeds: Speeds) -> Iterator[Sequence[str]]:
     first = next(iter(speeds.values()))
     for name, rounds in speeds.items():
         ratios = [speed / base for speed, base in zip(rounds, first, strict=True)]
-        yield name, f'{statistics.median(rounds):.2g}', f'{statistics.median(ratios):.2f}'
+        yield name, f'{statistics.median(rounds):.3g}', f'{statistics.median(ratios):.2f}'
 
 
 def _table(header: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
@@ -129,18 +129,19 @@ whole of it. Should you use them?
 - No, if the litter fills the photographs, or if speed matters more: the detector runs on {views}
   views of a photograph.
 - A checkpoint that was trained on whole photographs can be tested in tiles as it is. Try that
-  first. Training in tiles can only pay if most photographs are large: it enlarges small ones.
+  first; here, it was the best of the four. Training in tiles can only pay if most photographs are
+  large: it enlarges small ones.
 - Let tiles be as large as the detector's usual input, and photographs two and a half tiles long,
   which is the default. Change `tiling.largest_in_tiles` and `tiling.tile_score`, if at all, by a
-  validation: at a `tile_score` of 1, tiles made the AP50 of the
-  detector that was trained whole worse.
+  validation: at a `tile_score` of 1, tiles made the AP50 of the detector that was trained whole
+  worse.
 
 ## What they bring
 
 ATSS with EfficientNet-Lite0, from ImageNet's weights, on {total} photographs of TACO with one
 class, Litter. Each seed holds out another third of the large ones: {photographs} of them, with
-{boxes} boxes, of which {small} are small, that is, below 32 x 32 px when the longest side of the
-photograph is 640 px, in whichever way it is tested. Whole photographs are tested at 640 px; tiles
+{boxes} boxes, of which {small} are small, that is, below 32 x 32 px when the longest
+side of the photograph is 640 px, in whichever way it is tested. Whole photographs are tested at 640 px; tiles
 of 640 px are cut from photographs of {side} px, with {settings}.
 Trained are crops of 352 px; when training in tiles, 60 % of them are at the scale of tiles.
 Mean and range of the seeds; AR is that of 100 detections, and counts are those at the confidence
