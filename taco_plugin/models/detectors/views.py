@@ -36,7 +36,8 @@ def tile_starts(size: int, tile: int, overlap: float) -> list[int]:
     """
     if size <= tile:
         return [0]
-    count = math.ceil((size - tile * overlap) / (tile * (1 - overlap)))
+    # Rounded, as an exact fit of 5 tiles may else be 5.0000000001.
+    count = math.ceil(round((size - tile * overlap) / (tile * (1 - overlap)), 6))
     return [round(index * (size - tile) / (count - 1)) for index in range(count)]
 
 
