@@ -151,7 +151,8 @@ with the best F1, per photograph.
 Tiles divided by whole: the ratio of these means, and in brackets that of each seed.
 
 {gains}
-The first two rows are one checkpoint, tested in both ways; the third is all that tiles bring.
+The first two rows are one checkpoint, tested in both ways; the third adds what training in tiles
+changes.
 
 The settings of the tiles, which are the defaults, were chosen on the photographs of seed 0. How
 the whole photograph is made smaller was chosen on those of seed 2, and those of seed 1 were seen
