@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from taco_plugin.models.detectors.merging import merge_views, pairwise_overlap
 from taco_plugin.models.detectors.views import cut_views, tile_starts
 
+SEEDED = settings(derandomize=True, deadline=None)
 OVERLAPS = st.sampled_from(['iou', 'ios'])
 THRESHOLDS = st.sampled_from([0.0, 0.3, 0.5, 0.9])
 
@@ -62,6 +63,7 @@ def described(groups, boxes, scores, labels, is_cut) -> list:
     return sorted((row(group[0]), sorted(map(row, group))) for group in groups)
 
 
+@SEEDED
 @given(detections(), OVERLAPS, THRESHOLDS)
 def test_merging_is_the_rule_by_brute_force(found, overlap, threshold):
     groups = merge_views(*found, overlap=overlap, threshold=threshold)
@@ -71,6 +73,7 @@ def test_merging_is_the_rule_by_brute_force(found, overlap, threshold):
     assert found[1][keepers].tolist() == sorted(found[1][keepers].tolist(), reverse=True)
 
 
+@SEEDED
 @given(detections(), OVERLAPS, THRESHOLDS)
 def test_no_box_is_lost_without_a_keeper_that_overlaps_it(found, overlap, threshold):
     boxes, _, labels, is_cut = found
@@ -85,6 +88,7 @@ def test_no_box_is_lost_without_a_keeper_that_overlaps_it(found, overlap, thresh
             assert is_cut[keeper] <= is_cut[row]
 
 
+@SEEDED
 @given(detections(), OVERLAPS, st.randoms(use_true_random=False))
 def test_the_order_of_the_views_does_not_matter(found, overlap, random):
     order = list(range(len(found[0])))
@@ -102,6 +106,7 @@ def test_a_box_that_is_cut_gives_way_to_the_whole_one_even_if_it_scores_higher()
     assert [group.tolist() for group in groups] == [[2], [0, 1]]
 
 
+@SEEDED
 @given(detections(), detections(), OVERLAPS)
 def test_overlaps_of_pairs_are_those_of_each(some, others, overlap):
     expected = [[overlap_of(a, b, overlap) for b in others[0]] for a in some[0]]
@@ -109,7 +114,7 @@ def test_overlaps_of_pairs_are_those_of_each(some, others, overlap):
     np.testing.assert_allclose(overlaps, np.reshape(expected, overlaps.shape), atol=1e-12)
 
 
-@settings(max_examples=200)
+@settings(derandomize=True, deadline=None, max_examples=200)
 @given(st.integers(1, 5000), st.integers(64, 1000), st.floats(0, 0.9))
 def test_tiles_cover_every_pixel_with_the_overlap_and_no_tile_too_many(size, tile, overlap):
     starts = tile_starts(size, tile, overlap)
