@@ -141,8 +141,8 @@ whole of it. Should you use them?
 ATSS with EfficientNet-Lite0, from ImageNet's weights, on {total} photographs of TACO with one
 class, Litter. Each seed holds out another third of the large ones: {photographs} of them, with
 {boxes} boxes, of which {small} are small, that is, below 32 x 32 px when the longest
-side of the photograph is 640 px, in whichever way it is tested. Whole photographs are tested at 640 px; tiles
-of 640 px are cut from photographs of {side} px, with {settings}.
+side of the photograph is 640 px, in whichever way it is tested. Whole photographs are tested at
+640 px; tiles of 640 px are cut from photographs of {side} px, with {settings}.
 Trained are crops of 352 px; when training in tiles, 60 % of them are at the scale of tiles.
 Mean and range of the seeds; AR is that of 100 detections, and counts are those at the confidence
 with the best F1, per photograph.
