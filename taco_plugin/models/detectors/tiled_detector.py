@@ -12,16 +12,12 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.utils import ConfigType
 from mmengine.structures import InstanceData
-from torch import Tensor
-from torchvision.transforms.v2.functional import resize
 
 from ...errors import InputError
 from ...options import checked
 from .merging import Overlap, Rule, merge_views
+from .view_results import cut_view, describe_view, draw_masks, locate, scale_of
 from .views import View, cut_views
-
-_EDGE = 6
-"""Distance from the inner edge of a tile, in pixels, up to which it may have cut a box."""
 
 _VISIBLE = 0.05
 """Smallest object that the whole image shows well, as a fraction of its longest side."""
@@ -110,12 +106,12 @@ class Tiling:
         for batch in _batches(views, batch_size):
             outputs = step(
                 {
-                    'inputs': [_cut(images[view.image], view) for view in batch],
-                    'data_samples': [_describe(samples[view.image], view) for view in batch],
+                    'inputs': [cut_view(images[view.image], view) for view in batch],
+                    'data_samples': [describe_view(samples[view.image], view) for view in batch],
                 }
             )
             for view, output in zip(batch, outputs, strict=True):
-                instances = _locate(output.pred_instances, view, samples[view.image])
+                instances = locate(output.pred_instances, view, samples[view.image])
                 found[view.image].append(self._trust(instances, view, samples[view.image]))
         for sample, parts in zip(samples, found, strict=True):
             sample.pred_instances = self._merge(InstanceData.cat(parts), sample.ori_shape)
@@ -128,12 +124,12 @@ class Tiling:
         found.scores = found.scores * self.tile_score
         if not self.whole_image:
             return found
-        sides = (found.bboxes[:, 2:] - found.bboxes[:, :2]) * _scale(sample, found.bboxes)[:2]
+        sides = (found.bboxes[:, 2:] - found.bboxes[:, :2]) * scale_of(sample, found.bboxes)[:2]
         largest = max(self.largest_in_tiles * self.tile_size, _VISIBLE * max(sample.img_shape))
         return found[sides.prod(dim=1).sqrt() <= largest]
 
     def _merge(self, found: InstanceData, shape: tuple[int, int]) -> InstanceData:
-        """Merges what :func:`_locate` found in the views of an image of ``shape``."""
+        """Merges what :func:`~.view_results.locate` found in the views of an image of ``shape``."""
         columns = (found[key].numpy(force=True) for key in ('bboxes', 'scores', 'labels', 'is_cut'))
         groups = merge_views(*columns, overlap=self.merge_overlap, threshold=self.merge_threshold)
         groups = groups[: self.max_per_image]
@@ -144,7 +140,7 @@ class Tiling:
             merged.bboxes[row, :2] = found.bboxes[group, :2].amin(dim=0)
             merged.bboxes[row, 2:] = found.bboxes[group, 2:].amax(dim=0)
         if 'masks' in found:
-            merged.masks = _draw(found.masks, groups, shape).to(found.bboxes.device)
+            merged.masks = draw_masks(found.masks, groups, shape).to(found.bboxes.device)
         del merged.is_cut
         return merged
 
@@ -206,73 +202,3 @@ def _batches(views: Sequence[View], batch_size: int) -> Iterator[Sequence[View]]
         alike = [view for view in views if view.size == size]
         for start in range(0, len(alike), batch_size):
             yield alike[start : start + batch_size]
-
-
-def _scale(sample: DetDataSample, like: Tensor) -> Tensor:
-    """Factors of x, y, x and y by which the photograph was resized."""
-    return like.new_tensor(tuple(sample.metainfo.get('scale_factor', (1.0, 1.0))[:2]) * 2)
-
-
-def _cut(image: Tensor, view: View) -> Tensor:
-    """Pixels of a view, shape (C, height, width)."""
-    left, top, right, bottom = view.box
-    part = image[:, top:bottom, left:right]
-    if part.shape[1:] == view.size:
-        return part
-    # As ``Resize`` does, by which the detector has learned: smoother pixels are less litter to it.
-    return resize(part, list(view.size), antialias=False)
-
-
-def _describe(sample: DetDataSample, view: View) -> DetDataSample:
-    """Makes the sample of a view; its original is its part of the photograph."""
-    left, top, right, bottom = view.box
-    across, down = sample.metainfo.get('scale_factor', (1.0, 1.0))[:2]
-    shape = math.ceil((bottom - top) / down), math.ceil((right - left) / across)
-    factors = across * view.size[1] / (right - left), down * view.size[0] / (bottom - top)
-    changed = {
-        'img_shape': view.size,
-        'ori_shape': sample.ori_shape if view.is_whole else shape,
-        'scale_factor': factors,
-    }
-    return DetDataSample(metainfo={**sample.metainfo, **changed})
-
-
-def _locate(found: InstanceData, view: View, sample: DetDataSample) -> InstanceData:
-    """Moves what was found in a view to where it is in the photograph.
-
-    ``is_cut`` is added. Each of ``masks`` becomes its left and top, and its pixels from there.
-    """
-    scale = _scale(sample, found.bboxes)
-    edges = scale.new_tensor(view.box)
-    corner = (edges / scale)[[0, 1, 0, 1]]
-    boxes = found.bboxes + corner
-    inside = (boxes * scale - edges) * scale.new_tensor([1, 1, -1, -1])
-    inner = torch.tensor(view.inner, device=boxes.device)
-    found.bboxes, found.is_cut = boxes, ((inside <= _EDGE) & inner).any(dim=1)
-    if 'masks' in found:
-        left, top = corner[:2].round().int().tolist()
-        found.masks = [_crop(mask, left, top) for mask in found.masks]
-    return found
-
-
-def _crop(mask: Tensor, left: int, top: int) -> tuple[int, int, Tensor]:
-    """Crops a mask to what it shows; returns its new left and top, and its pixels."""
-    across, down = mask.any(dim=0).nonzero(), mask.any(dim=1).nonzero()
-    if not len(across):
-        return left, top, mask[:0, :0].cpu()
-    columns = slice(int(across[0]), int(across[-1]) + 1)
-    rows = slice(int(down[0]), int(down[-1]) + 1)
-    return left + columns.start, top + rows.start, mask[rows, columns].cpu().clone()
-
-
-def _draw(
-    crops: Sequence[tuple[int, int, Tensor]], groups: Sequence[np.ndarray], shape: tuple[int, int]
-) -> Tensor:
-    """Draws the masks of each group into one of the whole photograph, shape (N, *shape)."""
-    masks = torch.zeros((len(groups), *shape), dtype=torch.bool)
-    for canvas, group in zip(masks, groups, strict=True):
-        for row in group:
-            left, top, mask = crops[row]
-            part = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
-            part |= mask[: part.shape[0], : part.shape[1]]  # places and sizes are rounded
-    return masks
