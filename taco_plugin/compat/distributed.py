@@ -5,10 +5,14 @@ Problem 1: MMEngine 0.10 calls ``torch.cuda.set_device`` when it sets up a proce
 without an accelerator, use the gloo backend and pass no devices. It can go when
 ``tools/dist_train.sh CONFIG 2`` trains on a CPU without it.
 
+MMEngine also leaves the group to the end of the process, where the threads of gloo now and then
+abort it ("terminate called without an active exception"). It is taken down before.
+
 Problem 2: every process writes the scores of a test to the same JSON file, which may break it.
 Remedy: only the main process writes. It can go when ``LoggerHook.after_test_epoch`` does this.
 """
 
+import atexit
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +37,12 @@ def install() -> None:
 def _init_gloo(backend: str, init_backend: str = 'torch', **kwargs: Any) -> None:  # noqa: ANN401
     """Replaces MMEngine's ``_init_dist_pytorch``; uses gloo, as ``backend`` needs devices."""
     torch.distributed.init_process_group(backend='gloo', **kwargs)
+    atexit.register(_leave_group)
+
+
+def _leave_group() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _without_devices(init: Callable) -> Callable:

@@ -8,7 +8,16 @@ from taco_plugin.engine import TacoEarlyStoppingHook
 from taco_plugin.errors import InputError
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'taco'
-SCHEDULES = ['demo', 'detr', 'faster_rcnn', 'ssd300', 'yolox', 'yolox_one_cycle']
+SCHEDULES = [
+    'demo',
+    'detr',
+    'dino',
+    'faster_rcnn',
+    'rtmdet_m',
+    'ssd300',
+    'yolox',
+    'yolox_one_cycle',
+]
 STEPS = {'type': 'MultiStepLR', 'by_epoch': True, 'milestones': [4, 12], 'gamma': 0.1}
 
 
@@ -149,7 +158,12 @@ def schedule_of(leaf: str) -> tuple[dict[str, int], dict[str, list]]:
     config = Config.fromfile(CONFIGS / f'{leaf}.py')
     assert config.default_hooks.early_stopping.type == 'TacoEarlyStoppingHook'
     hooks = config.get('custom_hooks', [])
-    switches = [hook for hook in hooks if hook.type == 'YOLOXModeSwitchHook']
+    switches = [
+        {key: value for key, value in hook.items() if key != 'switch_pipeline'}
+        | ({'switch_pipeline': []} if 'switch_pipeline' in hook else {})
+        for hook in hooks
+        if 'SwitchHook' in hook.type
+    ]
     settings = {'param_scheduler': config.param_scheduler, 'custom_hooks': switches}
     settings['stopping'] = config.default_hooks.early_stopping
     return epochs(config.train_cfg.max_epochs, config.train_cfg.val_interval), settings
