@@ -4,6 +4,8 @@ from typing import Literal
 
 import numpy as np
 
+from ...boxes import box_iou
+
 Rule = Literal['nms', 'nmm']
 Overlap = Literal['iou', 'ios']
 
@@ -22,17 +24,12 @@ def pairwise_overlap(boxes: np.ndarray, others: np.ndarray, overlap: Overlap) ->
     >>> pairwise_overlap(np.array([[0, 0, 4, 4]]), np.array([[2, 0, 4, 4]]), 'ios')
     array([[1.]])
     """
-    first = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    last = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.maximum(last - first, 0).prod(axis=2)
-    areas, other_areas = (
-        np.maximum(some[:, 2:] - some[:, :2], 0).prod(axis=1) for some in (boxes, others)
-    )
     if overlap == 'iou':
-        whole = areas[:, None] + other_areas - shared
-    else:
-        whole = np.minimum(areas[:, None], other_areas)
-    return np.divide(shared, whole, out=np.zeros_like(shared, dtype=float), where=whole > 0)
+        return box_iou(boxes, others)
+    # Of a crowd, the intersection is divided by the area of the other box alone.
+    of_boxes = box_iou(boxes, others, np.ones(len(others), dtype=bool))
+    of_others = box_iou(others, boxes, np.ones(len(boxes), dtype=bool))
+    return np.maximum(of_boxes, of_others.T)
 
 
 def merge_views(

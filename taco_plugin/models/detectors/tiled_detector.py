@@ -133,12 +133,13 @@ class Tiling:
         columns = (found[key].numpy(force=True) for key in ('bboxes', 'scores', 'labels', 'is_cut'))
         groups = merge_views(*columns, overlap=self.merge_overlap, threshold=self.merge_threshold)
         groups = groups[: self.max_per_image]
+        merged = found[np.array([group[0] for group in groups], dtype=np.int64)]
         if self.merge == 'nms':
             groups = [group[:1] for group in groups]
-        merged = found[np.array([group[0] for group in groups], dtype=np.int64)]
-        for row, group in enumerate(groups):
-            merged.bboxes[row, :2] = found.bboxes[group, :2].amin(dim=0)
-            merged.bboxes[row, 2:] = found.bboxes[group, 2:].amax(dim=0)
+        else:
+            for row, group in enumerate(groups):
+                merged.bboxes[row, :2] = found.bboxes[group, :2].amin(dim=0)
+                merged.bboxes[row, 2:] = found.bboxes[group, 2:].amax(dim=0)
         if 'masks' in found:
             merged.masks = draw_masks(found.masks, groups, shape).to(found.bboxes.device)
         del merged.is_cut
