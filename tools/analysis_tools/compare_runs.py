@@ -13,7 +13,8 @@ Reads what tools/train.py and tools/test.py wrote into each WORK_DIR, and writes
 
 Runs are compared with the first. They are taken at their latest test if all were tested, else at
 their best validation. Runs that were scored on different images or classes are not ranked together.
-With one WORK_DIR, the page is the report of that run."""
+With one WORK_DIR, the page is the report of that run. A run with several seeds is given as
+NAME=WORK_DIR,WORK_DIR,... and takes part with its means; the page then has their ranges too."""
 
 
 def main() -> None:
@@ -25,6 +26,7 @@ def main() -> None:
     add('--title', default='Litter detection', help='of the page (default: %(default)s)')
     add('--images', metavar='N', type=at_least(0), default=6, help='under each run (default: 6)')
     add('--photographs', metavar='DIR', help='their folder, if it is not where the runs had it')
+    add('--published', metavar='FILE', help='JSON list of published results to show beside them')
     args = parser.parse_args()
     from taco_plugin import compat
 

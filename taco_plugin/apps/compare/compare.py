@@ -1,21 +1,17 @@
 """Compares runs: puts those together that can be ranked, draws them, and writes the page."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 from tqdm import tqdm
 
-from ...boxes import Boxes
 from ...errors import InputError
 from ...evaluation.detection_errors import choose_images
-from ...evaluation.detections import EvaluatedBoxes
 from ...files import write_files
 from ...visualization import plot_training
 from ...visualization.compared_scores import plot_compared_classes, plot_score_by_size
@@ -23,7 +19,8 @@ from ...visualization.comparison import plot_compared_curves, plot_compared_trai
 from ...visualization.side_by_side import side_by_side
 from .export import to_csv, to_markdown
 from .page import Picture, Section, embed, make_page
-from .read_runs import Run, evaluated, read_runs
+from .read_runs import Run, align_detections, evaluated
+from .seeds import certainty_table, differences, published_table, read_named_runs, read_published
 from .tables import defined
 
 _USUAL_THRESHOLD = 0.25
@@ -37,6 +34,7 @@ def write_comparison(
     title: str,
     images: int,
     photographs: str | None,
+    published: str | None = None,
 ) -> Path:
     """Compares runs and writes ``comparison.html``, ``.csv`` and ``.md``, all of them or none.
 
@@ -48,13 +46,19 @@ def write_comparison(
     """
     if photographs is not None and not Path(photographs).is_dir():
         raise InputError(f'{photographs}: no such folder of photographs')
-    groups = group_runs(read_runs(work_dirs))
+    known = read_published(published) if published else []
+    groups = group_runs(read_named_runs(work_dirs))
     sections = [
-        Section(runs, list(draw_plots(runs)), list(draw_images(runs, images, photographs)))
+        Section(
+            runs,
+            [certainty_table(runs, differences(runs)), published_table(runs, known)],
+            list(draw_plots(runs)),
+            list(draw_images(runs, images, photographs)),
+        )
         for runs in tqdm(groups, desc='drawing', disable=None)
     ]
     page = make_page(title, sections, datetime.now())
-    tables = {'comparison.csv': to_csv(groups), 'comparison.md': to_markdown(groups)}
+    tables = {'comparison.csv': to_csv(groups), 'comparison.md': to_markdown(sections)}
     write_files(out, {'comparison.html': page, **tables})
     return Path(out, 'comparison.html')
 
@@ -118,7 +122,7 @@ def draw_images(runs: Sequence[Run], count: int, folder: str | None) -> Iterator
     thresholds = [of.curves.best_threshold if of.curves else _USUAL_THRESHOLD for of in records]
     name, first = next(iter(kept.items()))
     classes, truth = records[0].classes, first.truth
-    detections = [_align(boxes, first, other, name) for other, boxes in kept.items()]
+    detections = [align_detections(boxes, first, other, name) for other, boxes in kept.items()]
     for image in choose_images(truth, detections, thresholds, count=count):
         chosen = {
             run: (some[(some.image == image) & (some.score >= threshold)], threshold)
@@ -128,23 +132,6 @@ def draw_images(runs: Sequence[Run], count: int, folder: str | None) -> Iterator
         picture = side_by_side(path, first.sizes[image], true, runs=chosen, classes=classes)
         Image.fromarray(picture).save(file := BytesIO(), 'JPEG', quality=85)
         yield embed(file.getvalue(), first.images[image])
-
-
-def _align(boxes: EvaluatedBoxes, first: EvaluatedBoxes, name: str, first_name: str) -> Boxes:
-    """Detections with the ids that the images have in the first run, by the names of the files.
-
-    A photograph that ``prepare_taco.py --max-side`` made a JPEG of is called ``a.png.jpg``.
-    """
-    ids = {file: image for image, file in first.images.items()}
-    new = {}
-    for image, file in boxes.images.items():
-        names = (file, f'{file}.jpg', file.removesuffix('.jpg'))
-        new[image] = next((known for known in names if known in ids), file)
-    if other := sorted(set(ids) ^ set(new.values())):
-        of = f'images than those of {first_name}, such as {other[0]}'
-        raise InputError(f'{name}: its boxes are of other {of}; test both again')
-    numbers = [ids[new[image]] for image in boxes.detections.image.tolist()]
-    return replace(boxes.detections, image=np.array(numbers, dtype=int))
 
 
 def _picture(figure: Figure, title: str, caption: str = '') -> Picture:

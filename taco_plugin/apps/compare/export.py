@@ -8,6 +8,7 @@ from dataclasses import asdict
 from ...evaluation.record import Record
 from ...files import format_csv
 from . import tables, text
+from .page import Section
 from .read_runs import Run
 
 
@@ -39,6 +40,7 @@ def _facts(run: Run) -> dict[str, object]:
     return {
         'run': run.name,
         'folder': str(run.folder),
+        'seeds': len(run.seeds) or 1,
         **model,
         'epochs': training and training.epochs,
         'planned_epochs': training and training.planned_epochs,
@@ -69,14 +71,21 @@ def _metrics(
     return metrics
 
 
-def to_markdown(groups: Sequence[Sequence[Run]]) -> str:
-    """The tables of each group; the best metrics are bold, with differences from the first run."""
+def to_markdown(sections: Sequence[Section]) -> str:
+    """The tables of each section; best metrics are bold, with differences from the first run."""
+    groups = [section.runs for section in sections]
     blocks = list(map(_escape, text.compare_groups(groups)))
-    for number, runs in enumerate(groups, start=1):
+    for number, section in enumerate(sections, start=1):
+        runs = section.runs
         heading = f'Group {number}: ' if len(groups) > 1 else ''
         blocks.append(f'## {heading}{_escape(text.describe_group(runs))}')
         blocks += map(_escape, text.name_unevaluated(runs))
-        every = (tables.score_table(runs), tables.model_table(runs), *tables.class_tables(runs))
+        every = (
+            tables.score_table(runs),
+            *section.extra_tables,
+            tables.model_table(runs),
+            *tables.class_tables(runs),
+        )
         blocks += ['\n'.join(_draw_table(table)) for table in every if table.rows]
     return '\n\n'.join(blocks) + '\n'
 

@@ -46,9 +46,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """Runs that can be ranked, plots of all of them together, and images under each."""
+    """Runs that can be ranked, with further tables, plots of all of them, and images under each."""
 
     runs: Sequence[Run]
+    extra_tables: Sequence[tables.Table] = ()
     plots: Sequence[Picture] = ()
     images: Sequence[Picture] = ()
 

@@ -1,12 +1,13 @@
 """What runs wrote into their work dirs, and how it is read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
-from ...boxes import check_labels
+from ...boxes import Boxes, check_labels
 from ...errors import InputError
 from ...evaluation.detections import EvaluatedBoxes, read_evaluated_boxes
 from ...evaluation.record import Record, read_record
@@ -27,6 +28,7 @@ class Run:
         record: Of the evaluation's metrics, None without any.
         boxes: None where they were not kept, as of a validation.
         pictures: Those that the run drew of the evaluation, by their names without suffix.
+        seeds: The trainings of a run with several seeds, of which ``record`` has the means.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Run:
     record: Record | None = None
     boxes: EvaluatedBoxes | None = None
     pictures: Mapping[str, Path] = field(default_factory=dict)
+    seeds: tuple['Run', ...] = ()
 
 
 def evaluated(runs: Sequence[Run]) -> dict[str, Record]:
@@ -113,3 +116,22 @@ def _read_run(name: str, folder: Path, chosen: tuple[Path, Record] | None) -> Ru
         check_labels(str(kept), some.label, len(chosen[1].classes))
     by_name = {path.stem: path for path in pictures}
     return Run(name, folder, model, training, kind, chosen[1], boxes, by_name)
+
+
+def align_detections(
+    boxes: EvaluatedBoxes, first: EvaluatedBoxes, name: str, first_name: str
+) -> Boxes:
+    """Detections with the ids that the images have in the first run, by the names of the files.
+
+    A photograph that ``prepare_taco.py --max-side`` made a JPEG of is called ``a.png.jpg``.
+    """
+    ids = {file: image for image, file in first.images.items()}
+    new = {}
+    for image, file in boxes.images.items():
+        names = (file, f'{file}.jpg', file.removesuffix('.jpg'))
+        new[image] = next((known for known in names if known in ids), file)
+    if other := sorted(set(ids) ^ set(new.values())):
+        of = f'images than those of {first_name}, such as {other[0]}'
+        raise InputError(f'{name}: its boxes are of other {of}; test both again')
+    numbers = [ids[new[image]] for image in boxes.detections.image.tolist()]
+    return replace(boxes.detections, image=np.array(numbers, dtype=int))

@@ -69,7 +69,7 @@ class Table:
 
 def model_table(runs: Sequence[Run]) -> Table:
     """Detector and training of each run, and what it was evaluated on."""
-    rows = [{'run': _text(run.name), **_describe_run(run)} for run in runs]
+    rows = [{'run': text_cell(run.name), **_describe_run(run)} for run in runs]
     return Table('Detectors', [Column(name, [row[name] for row in rows]) for name in rows[0]])
 
 
@@ -100,7 +100,7 @@ def list_facts(run: Run) -> dict[str, str]:
 
 def _describe_run(run: Run) -> dict[str, Cell]:
     model, training, size = run.model, run.training, run.model.input_size
-    trained = took = _text(None)
+    trained = took = text_cell(None)
     if training:
         took = Cell(str(timedelta(seconds=round(training.seconds))), training.seconds)
         trained = Cell(f'{training.iterations:,} iterations', training.iterations)
@@ -108,14 +108,16 @@ def _describe_run(run: Run) -> dict[str, Cell]:
         epochs = f'{training.epochs} / {training.planned_epochs or MISSING}'
         trained = Cell(epochs, training.epochs)
     return {
-        'evaluated on': _text(show_evaluated_on(run)),
-        'config': _text(model.config),
-        'detector': _text(model.detector),
-        'taxonomy': _text(model.taxonomy),
-        'loss': _text(model.loss),
-        'input (px)': Cell(f'{size[0]} × {size[1]}', size[0] * size[1]) if size else _text(None),
-        'parameters (M)': _number(model.parameters, 1e6),
-        'FLOPs (G)': _number(model.flops, 1e9),
+        'evaluated on': text_cell(show_evaluated_on(run)),
+        'config': text_cell(model.config),
+        'detector': text_cell(model.detector),
+        'taxonomy': text_cell(model.taxonomy),
+        'loss': text_cell(model.loss),
+        'input (px)': Cell(f'{size[0]} × {size[1]}', size[0] * size[1])
+        if size
+        else text_cell(None),
+        'parameters (M)': number_cell(model.parameters, 1e6),
+        'FLOPs (G)': number_cell(model.flops, 1e9),
         'epochs': trained,
         'training time': took,
     }
@@ -123,8 +125,8 @@ def _describe_run(run: Run) -> dict[str, Cell]:
 
 def score_table(runs: Sequence[Run]) -> Table:
     """The metrics of each run that was evaluated, and its parameters."""
-    parameters = [_number(run.model.parameters, 1e6) for run in runs if run.record]
-    names = list(map(_text, evaluated(runs)))
+    parameters = [number_cell(run.model.parameters, 1e6) for run in runs if run.record]
+    names = list(map(text_cell, evaluated(runs)))
     columns = [Column('run', names), Column('parameters (M)', parameters)]
     metrics = [read_metrics(record) for record in evaluated(runs).values()]
     for name in dict.fromkeys(name for each in metrics for name in each):
@@ -140,11 +142,13 @@ def class_tables(runs: Sequence[Run]) -> list[Table]:
         return []
     first = next(iter(known.values()))
     columns = [
-        Column('class', list(map(_text, first.classes))),
-        Column('true boxes', list(map(_number, first.boxes.truth_per_class))),
+        Column('class', list(map(text_cell, first.classes))),
+        Column('true boxes', list(map(number_cell, first.boxes.truth_per_class))),
     ]
     if len(known) == 1:
-        columns.append(Column('detections', list(map(_number, first.boxes.detections_per_class))))
+        columns.append(
+            Column('detections', list(map(number_cell, first.boxes.detections_per_class)))
+        )
         for name in ('AP50', 'AP', 'AR100'):
             columns.append(Column(name, compare(per_class(first, name), ranked=False)))
         return [Table('Classes', columns)]
@@ -215,12 +219,13 @@ def compare(values: Sequence[float | None], ranked: bool = True) -> list[Cell]:
     return cells
 
 
-def _text(text: str | None) -> Cell:
+def text_cell(text: str | None) -> Cell:
+    """A text in one line."""
     shown = show_text(text or '')
     return Cell(shown or MISSING, shown or None)
 
 
-def _number(number: int | None, unit: float = 1) -> Cell:
+def number_cell(number: int | None, unit: float = 1) -> Cell:
     """A number of things, in units."""
     if number is None:
         return Cell(MISSING, None)

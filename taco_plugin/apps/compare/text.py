@@ -59,6 +59,21 @@ def compare_groups(groups: Sequence[Sequence[Run]]) -> list[str]:
     return sentences
 
 
+NOTES = {
+    'Certainty': (
+        'A run with several seeds has their means above, and here the lowest and the highest; the '
+        'plots of its training and its images are those of its first seed. Between the two bounds '
+        'lie 95 % of the differences in AP50 from the first run on test images drawn with '
+        'replacement (paired bootstrap): if they have the same sign, the difference does not hang '
+        'on which images were tested. It may still hang on the seeds.'
+    ),
+    'Published results': (
+        'Results on another split or with other classes cannot be ranked with those of this page.'
+    ),
+}
+"""What tables need said below them, by their titles."""
+
+
 def name_unevaluated(runs: Sequence[Run]) -> list[str]:
     """A sentence that names the runs without an evaluation; [] if there is none."""
     names = [show_text(run.name) for run in runs if run.record is None]

@@ -1,0 +1,152 @@
+"""Prepares the data of a study and the configs of its trials, and says how long it will take."""
+
+import hashlib
+import os
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, DictAction
+
+from ...class_counts import walk
+from ...coco import read_coco
+from ...command_line import make_parser
+from ...config import set_options, use_taco
+from ...errors import InputError, describe_error
+from ...files import to_json, write_files
+from .definition import Run, Study
+from .trials import STOP, Trial
+
+_TIMED = 4
+"""Iterations that are timed for the estimate; the first does not count."""
+
+
+def parse_options(texts: Sequence[str]) -> dict[str, Any]:
+    """Reads ``KEY=VALUE`` as MMDetection's commands do."""
+    parser = make_parser('')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    return parser.parse_args(['--cfg-options', *texts]).cfg_options if texts else {}
+
+
+def join_splits(data: Path) -> None:
+    """Writes ``trainval.json``, the photographs of both splits, beside the prepared files."""
+    folder = data / 'annotations'
+    train, val = (read_coco(folder / f'{split}.json') for split in ('train', 'val'))
+    both = {key: [*train[key], *val[key]] for key in ('images', 'annotations')}
+    write_files(folder, {'trainval.json': to_json({**train, **both})})
+
+
+def plan_trials(study: Study, out: Path, options: Mapping[str, Any]) -> list[Trial]:
+    """Writes the config of each trial into a folder of its own; those of the first seed come first.
+
+    Raises:
+        InputError: If a config cannot be loaded, or has no such key as an option names.
+    """
+    data = out / 'data'
+    os.environ['TACO_DATA_ROOT'] = f'{data}/'
+    splits = sorted((data / 'annotations').glob('*.json'))
+    of_data = hashlib.sha256(b''.join(path.read_bytes() for path in splits)).hexdigest()
+    configs = {
+        run.name: _load(run, study.taxonomy, {**run.options, **options}) for run in study.runs
+    }
+    trials = []
+    for seed in study.seeds:
+        for run in study.runs:
+            config = configs[run.name]
+            config.randomness = {**config.get('randomness', {}), 'seed': seed}
+            text = config.pretty_text
+            facts = (text.replace(str(data), ''), of_data, study.retrain)
+            digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:8]
+            folder = out / 'runs' / run.slug / f'seed_{seed}_{digest}'
+            name = f'{run.config.stem}.py'
+            files: dict[str, str | None] = {name: text}
+            again = None
+            if study.retrain:
+                again = folder / 'both_splits' / name
+                files[f'both_splits/{name}'] = _on_both_splits(config).pretty_text
+            if not (folder / name).is_file():
+                write_files(folder, files)
+            trials.append(Trial(run, seed, folder, folder / name, again))
+    return trials
+
+
+def _load(run: Run, taxonomy: str, options: Mapping[str, Any]) -> Config:
+    try:
+        config = Config.fromfile(run.config)
+    except InputError as error:
+        raise InputError(f'{run.config}: {error}') from None
+    except Exception as error:  # whatever the code in it raises
+        raise InputError(f'{run.config}: {describe_error(error)}') from None
+    if config.get('taxonomy') != taxonomy:
+        use_taco(config, taxonomy=taxonomy)
+    try:
+        set_options(config, options)
+    except InputError as error:
+        raise InputError(f'{run.name}: {error}') from None
+    return config
+
+
+def _on_both_splits(config: Config) -> Config:
+    """The config of the second training: the same schedule, cut after the best epoch."""
+    both = Config.fromstring(config.pretty_text, '.py')
+    for _, node in walk(both._cfg_dict):
+        for key, value in node.items():
+            if isinstance(value, str) and value.endswith('annotations/train.json'):
+                node[key] = f'{value.removesuffix("train.json")}trainval.json'
+    epochs = both.train_cfg.max_epochs
+    both.train_cfg.update(val_interval=epochs, dynamic_intervals=None)
+    both.merge_from_dict({STOP: {'type': 'StopAfterEpochHook', 'epoch': epochs}})
+    return both
+
+
+def estimate(trials: Sequence[Trial], jobs: int, environment: Mapping[str, str]) -> float:
+    """About how many seconds the trials still take.
+
+    A run that is done with one seed takes as long with another. Of the others, a few iterations of
+    each config are timed; validations and tests are not counted, and no early end.
+    """
+    known: dict[str, list[float]] = {}
+    for trial in trials:
+        if (state := trial.read_state()).test is not None:
+            known.setdefault(trial.run.slug, []).append(state.seconds)
+    left = [trial for trial in trials if trial.read_state().test is None]
+    timed: dict[Path, float] = {}
+    for trial in left:
+        if trial.run.slug not in known and trial.run.config not in timed:
+            with ProcessPoolExecutor(1, get_context('spawn')) as pool:
+                timed[trial.run.config] = pool.submit(time_training, str(trial.config)).result()
+    seconds = []
+    for trial in left:
+        times = known.get(trial.run.slug)
+        once = statistics.mean(times) if times else timed[trial.run.config]
+        seconds.append(once if times or not trial.retrain_config else 2 * once)
+    return max([*seconds, sum(seconds) / jobs]) if seconds else 0.0
+
+
+def time_training(path: str) -> float:
+    """Times a few iterations of a config, and returns the seconds that its training would take."""
+    import torch
+    from mmdet.registry import MODELS
+    from mmengine.device import get_device
+    from mmengine.registry import init_default_scope
+    from mmengine.runner import Runner
+
+    config = Config.fromfile(path)
+    init_default_scope(config.get('default_scope', 'mmdet'))
+    config.model.train_cfg = config.model.get('train_cfg')
+    model = MODELS.build(config.model).to(get_device()).train()
+    loader = Runner.build_dataloader(config.train_dataloader)
+    times, batches = [], iter(loader)
+    for _ in range(min(_TIMED, len(loader))):
+        began = time.monotonic()
+        batch = model.data_preprocessor(next(batches), training=True)
+        loss, _ = model.parse_losses(model(**batch, mode='loss'))
+        loss.backward()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        times.append(time.monotonic() - began)
+    return statistics.median(times[1:] or times) * len(loader) * config.train_cfg.max_epochs

@@ -1,0 +1,152 @@
+"""tools/study.py: a small study, killed and run again, and what it refuses."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from taco_plugin.apps.study.definition import read_study
+from taco_plugin.apps.study.plan import plan_trials
+from taco_plugin.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / 'configs' / 'taco' / 'demo.py'
+STUDY = f"""\"\"\"A small study.\"\"\"
+taxonomy = 'taco10'
+test_fraction = 0.25
+val_fraction = 0.25
+seeds = [3]
+retrain = True
+runs = {{
+    'plain': {{'config': '{DEMO}', 'options': {{'model.bbox_head.loss_cls.class_weights': None}}}},
+    'weighted, hard': {{
+        'config': '{DEMO}',
+        'options': {{'model.bbox_head.loss_cls.class_weights.scheme': 'hard'}},
+    }},
+}}
+published = [{{'name': 'somebody', 'source': 'a paper', 'AP50': 0.5}}]
+"""
+SMALL = [
+    *('train_cfg.max_epochs=3', 'train_cfg.val_interval=1', 'custom_hooks=[]'),
+    'default_hooks.checkpoint.interval=1',
+    *('train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False'),
+    *('val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False'),
+    *('test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False'),
+    *('train_dataloader.batch_size=2', 'train_dataloader.dataset.pipeline.4.scale=(32,32)'),
+    *('train_dataloader.dataset.pipeline.0.img_scale=(32,32)', 'model.backbone.widen_factor=0.125'),
+    *('model.neck.in_channels=[32,64,128]', 'train_dataloader.dataset.pipeline.1.border=(-16,-16)'),
+]
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Path of the study; texts in it may be replaced."""
+
+    def write(**replaced):
+        text = STUDY
+        for old, new in replaced.items():
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / 'study.py').write_text(text)
+        return tmp_path / 'study.py'
+
+    return write
+
+
+def test_a_study_that_is_killed_goes_on_to_its_page(study, small_taco, tmp_path):
+    out = tmp_path / 'out'
+    command = [sys.executable, ROOT / 'tools' / 'study.py', study(), '--out', out, '--jobs', '2']
+    command += ['--annotations', small_taco / 'annotations.json', '--cfg-options', *SMALL]
+    first = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while not list(out.glob('runs/*/seed_3_*/train/epoch_1.pth')) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    assert 'It will take about 0:0' in first.communicate()[0]
+    again = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
+    assert again.returncode == 0, again.stderr
+    assert '[2/2]' in again.stdout
+    states = {}
+    for path in out.glob('runs/*/seed_3_*/state.json'):
+        states[path.parents[1].name] = msgspec.json.decode(path.read_bytes())
+        log = (path.parent / 'retrain.log').read_text()
+        epoch = states[path.parents[1].name]['epoch']
+        assert f'Epoch(val) [{epoch}]' in log
+        assert f'Epoch(train)  [{epoch + 1}]' not in log
+        assert 'train 12 images' in log  # of both splits
+        assert list((path.parent / 'retrain').glob(f'best_*_epoch_{epoch}.pth'))
+        assert not list(path.parent.glob('*/epoch_*.pth'))
+    assert set(states) == {'plain', 'weighted_hard'}
+    resumed = [
+        path for path in out.glob('runs/*/*/train.log') if 'resumed epoch' in path.read_text()
+    ]
+    assert resumed
+    (dumped,) = out.glob('runs/weighted_hard/*/test/*/vis_data/config.py')
+    assert "scheme='hard'" in dumped.read_text()
+    page = (out / 'comparison.html').read_text()
+    assert all(text in page for text in ('somebody', 'A small study', 'weighted, hard'))
+
+    # What is done and unchanged is not done again; what changed is.
+    done = subprocess.run([*map(str, command), '--dry-run'], capture_output=True, text=True)
+    assert re.search(r'plain +demo.py +1 +1', done.stdout), done.stdout + done.stderr
+    changed = [*map(str, command), 'train_cfg.max_epochs=2', '--dry-run', '--runs', 'plain']
+    redone = subprocess.run(changed, capture_output=True, text=True)
+    assert re.search(r'plain +demo.py +1 +0', redone.stdout), redone.stdout + redone.stderr
+
+
+@pytest.mark.parametrize(
+    ('replaced', 'message'),
+    [
+        ({'demo.py': 'demmo.py'}, r"study.py: runs\['plain'\]: .*demmo.py: no such file"),
+        ({'taxonomy =': 'taxonmy ='}, "Study has no option 'taxonmy', did you mean 'taxonomy'"),
+        ({'seeds = [3]': 'seeds = 3'}, 'seeds of Study must be Sequence'),
+        ({'taxonomy =': 'print(nothing) #'}, "study.py: NameError: name 'nothing' is not defined"),
+        ({'runs = {': 'runs = {}; _ = {'}, 'study.py: runs must be a dict of names and configs'),
+        ({"'weighted, hard'": "'Plain!'"}, "'plain' and 'Plain!' would share the folder plain"),
+        ({"'options'": "'option'"}, r"runs\['plain'\]: a run has no option 'option', did you mean"),
+    ],
+)
+def test_a_wrong_study_is_refused_in_a_line(replaced, message, study):
+    with pytest.raises(InputError, match=message) as error:
+        read_study(study(**replaced))
+    assert '\n' not in str(error.value)
+
+
+def test_unknown_keys_of_a_config_are_refused(study, small_taco, tmp_path):
+    (tmp_path / 'data').symlink_to(small_taco)
+    known = read_study(study())
+    with pytest.raises(InputError, match='plain: optim_wrapper.lr: .* but .*optimizer'):
+        plan_trials(known, tmp_path, {'optim_wrapper.lr': 1})
+    assert not (tmp_path / 'runs').exists()
+
+
+def test_a_list_with_unknown_names_is_refused_before_anything_runs(
+    study, small_taco, tmp_path, run_tool
+):
+    (tmp_path / 'list.txt').write_text('batch_1/000000.jpg\nbatch_77/1.jpg\n')
+    options = ['--annotations', small_taco / 'annotations.json', '--out', tmp_path / 'out']
+    failed = run_tool('study.py', study(), *options, '--test-images', tmp_path / 'list.txt')
+    message = "error: 1 of 2 test images are not in the annotations: 'batch_77/1.jpg'\n"
+    assert (failed.returncode, failed.stderr) == (1, f'study.py: {message}')
+    assert not list((tmp_path / 'out').glob('runs'))
+
+
+@pytest.mark.parametrize('path', sorted((ROOT / 'configs' / 'studies').glob('*.py')))
+def test_every_study_can_be_planned(path, small_taco, tmp_path, monkeypatch):
+    if path.stem == 'small':
+        return
+    (tmp_path / 'demo').mkdir()
+    (tmp_path / 'demo' / 'best_coco_bbox_mAP_epoch_32.pth').touch()
+    monkeypatch.setenv('TACO_DEMO', str(tmp_path / 'demo'))
+    (tmp_path / 'data').symlink_to(small_taco)
+    monkeypatch.setitem(os.environ, 'TACO_DATA_ROOT', f'{small_taco}/')
+    study = read_study(path)
+    trials = plan_trials(study, tmp_path, {})
+    assert len({trial.folder for trial in trials}) == len(study.runs) * len(study.seeds)
+    assert all(f"taxonomy = '{study.taxonomy}'" in trial.config.read_text() for trial in trials)
