@@ -43,7 +43,8 @@ def _parse_args() -> argparse.Namespace:
     )
     add('--runs', nargs='+', metavar='NAME', help='only these, compared with the first')
     add('--seeds', nargs='+', metavar='N', type=int, help="instead of the study's")
-    add('--jobs', metavar='N', type=at_least(1), default=1, help='runs at a time (default: 1)')
+    jobs = 'trainings at a time (default: as many as there are GPUs for; without a GPU, 2)'
+    add('--jobs', metavar='N', type=at_least(1), help=jobs)
     add('--gpus', metavar='N', type=at_least(1), default=1, help='GPUs of each run (default: 1)')
     add('--launcher', choices=['none', 'slurm'], default='none', help='slurm: a job for each run')
     add('--partition', help='of the Slurm cluster')

@@ -6,17 +6,13 @@ Run: tools/study.py configs/studies/demo.py --out work_dirs/study
 sample = True
 taxonomy = 'taco10'
 test_fraction = 0.2
-seeds = [0]
-_loss = 'model.bbox_head.loss_cls'
+seeds = [0, 1]
+
+_LOSS = 'model.bbox_head.loss_cls'
+_FOCAL = {f'{_LOSS}.type': 'WeightedFocalLoss', f'{_LOSS}.gamma': 2.0}
+_PLAIN = {f'{_LOSS}.class_weights': None}
 runs = {
-    'cross-entropy': {'config': '../taco/demo.py', 'options': {f'{_loss}.class_weights': None}},
-    'focal': {
-        'config': '../taco/demo.py',
-        'options': {
-            f'{_loss}.type': 'WeightedFocalLoss',
-            f'{_loss}.gamma': 2.0,
-            f'{_loss}.class_weights': None,
-        },
-    },
-    'weighted': '../taco/demo.py',
+    'cross-entropy': {'config': '../taco/demo.py', 'options': _PLAIN},
+    'focal': {'config': '../taco/demo.py', 'options': {**_FOCAL, **_PLAIN}},
+    'weighted cross-entropy': '../taco/demo.py',
 }

@@ -13,6 +13,7 @@ import pytest
 
 from taco_plugin.apps.study.definition import read_study
 from taco_plugin.apps.study.plan import plan_trials
+from taco_plugin.apps.study.trials import Launcher
 from taco_plugin.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -150,3 +151,31 @@ def test_every_study_can_be_planned(path, small_taco, tmp_path, monkeypatch):
     trials = plan_trials(study, tmp_path, {})
     assert len({trial.folder for trial in trials}) == len(study.runs) * len(study.seeds)
     assert all(f"taxonomy = '{study.taxonomy}'" in trial.config.read_text() for trial in trials)
+
+
+def test_the_commands_of_each_launcher(tmp_path):
+    config, tools = tmp_path / 'a.py', tmp_path / 'tools'
+    options = ['--cfg-options', 'a=1']
+
+    def commands(gpus, partition):
+        launcher = Launcher(tools, gpus, partition)
+        trained = launcher.train(config, tmp_path / 'train', 'run-0', options)
+        return [
+            *trained[1:],
+            '|',
+            *launcher.test(config, tmp_path / 'b.pth', tmp_path, 'run-0')[1:],
+        ]
+
+    work, test = f'--work-dir {tmp_path}/train', f'--work-dir {tmp_path}'
+    one = f'{tools}/train.py {config} {work} --cfg-options a=1'
+    assert (
+        ' '.join(commands(1, None)) == f'{one} | {tools}/test.py {config} {tmp_path}/b.pth {test}'
+    )
+    (tmp_path / 'train').mkdir()
+    (tmp_path / 'train' / 'epoch_1.pth').touch()
+    several = f'{tools}/dist_train.sh {config} 4 {work} --resume --cfg-options a=1'
+    tested = f'{tools}/dist_test.sh {config} {tmp_path}/b.pth 4 {test}'
+    assert ' '.join(commands(4, None)) == f'{several} | {tested}'
+    job = f'{tools}/slurm_train.sh gpu run-0 {config} {tmp_path}/train --resume --cfg-options a=1'
+    tested = f'{tools}/slurm_test.sh gpu run-0 {config} {tmp_path}/b.pth {test}'
+    assert ' '.join(commands(4, 'gpu')) == f'{job} | {tested}'

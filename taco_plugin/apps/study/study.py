@@ -34,7 +34,7 @@ class Settings:
     max_side: int | None
     runs: Sequence[str] | None
     seeds: Sequence[int] | None
-    jobs: int
+    jobs: int | None
     gpus: int
     partition: str | None
     dry_run: bool
@@ -142,20 +142,19 @@ def _environments(settings: Settings) -> list[dict[str, str]]:
 
     common = {**os.environ, 'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}'}
     if settings.partition:
-        gpus = {'GPUS': str(settings.gpus), 'GPUS_PER_NODE': str(min(settings.gpus, 8))}
-        return [{**common, **gpus}] * settings.jobs
-    count, needed = torch.cuda.device_count(), settings.jobs * settings.gpus
+        per_node = {'GPUS_PER_NODE': str(min(settings.gpus, 8))}
+        return [{**per_node, **common, 'GPUS': str(settings.gpus)}] * (settings.jobs or 1)
+    count, cores = torch.cuda.device_count(), os.cpu_count() or 1
+    jobs = settings.jobs or (max(count // settings.gpus, 1) if count else min(2, cores))
     if count == 0:
-        threads = str(max((os.cpu_count() or 1) // needed, 1))
-        environments = [{'OMP_NUM_THREADS': threads, **common}] * settings.jobs
-    elif count < needed:
-        raise InputError(f'--jobs {settings.jobs} with --gpus {settings.gpus}: there are {count}')
+        threads = str(max(cores // (jobs * settings.gpus), 1))
+        environments = [{'OMP_NUM_THREADS': threads, **common}] * jobs
+    elif count < jobs * settings.gpus:
+        raise InputError(f'--jobs {jobs} with --gpus {settings.gpus}: there are {count} GPUs')
     else:
         visible = os.environ.get('CUDA_VISIBLE_DEVICES', ','.join(map(str, range(count))))
-        parts = [visible.split(',')[job :: settings.jobs] for job in range(settings.jobs)]
-        environments = [
-            {**common, 'CUDA_VISIBLE_DEVICES': ','.join(part[: settings.gpus])} for part in parts
-        ]
+        parts = [visible.split(',')[job::jobs][: settings.gpus] for job in range(jobs)]
+        environments = [{**common, 'CUDA_VISIBLE_DEVICES': ','.join(part)} for part in parts]
     port = int(os.environ.get('PORT', '29500'))
     return [{**one, 'PORT': str(port + job)} for job, one in enumerate(environments)]
 
