@@ -106,7 +106,7 @@ def _average(values: Sequence[Any]) -> Any:  # noqa: ANN401
         return {key: _average([value[key] for value in values]) for key in first}
     if isinstance(first, list):
         return [_average(column) for column in zip(*values, strict=True)]
-    if isinstance(first, bool) or not isinstance(first, int | float) or None in values:
+    if not isinstance(first, int | float) or None in values or len(set(values)) == 1:
         return first
     mean = sum(values) / len(values)
     return round(mean) if isinstance(first, int) else mean
