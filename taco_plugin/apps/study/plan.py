@@ -4,6 +4,7 @@ import hashlib
 import os
 import statistics
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -50,28 +51,25 @@ def plan_trials(study: Study, out: Path, options: Mapping[str, Any]) -> list[Tri
     os.environ['TACO_DATA_ROOT'] = f'{data}/'
     splits = sorted((data / 'annotations').glob('*.json'))
     of_data = hashlib.sha256(b''.join(path.read_bytes() for path in splits)).hexdigest()
-    configs = {
-        run.name: _load(run, study.taxonomy, {**run.options, **options}) for run in study.runs
-    }
     trials = []
-    for seed in study.seeds:
-        for run in study.runs:
-            config = configs[run.name]
-            config.randomness = {**config.get('randomness', {}), 'seed': seed}
-            text = config.pretty_text
-            facts = (text.replace(str(data), ''), of_data, study.retrain)
-            digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:8]
+    for run in study.runs:
+        name, config = (
+            f'{run.config.stem}.py',
+            _load(run, study.taxonomy, {**run.options, **options}),
+        )
+        texts = {name: config.pretty_text}
+        if study.retrain:
+            texts[f'both_splits/{name}'] = _on_both_splits(config).pretty_text
+        known = repr((texts, of_data)).replace(str(data), '').encode()
+        for seed in study.seeds:
+            digest = hashlib.sha256(known + str(seed).encode()).hexdigest()[:8]
             folder = out / 'runs' / run.slug / f'seed_{seed}_{digest}'
-            name = f'{run.config.stem}.py'
-            files: dict[str, str | None] = {name: text}
-            again = None
-            if study.retrain:
-                again = folder / 'both_splits' / name
-                files[f'both_splits/{name}'] = _on_both_splits(config).pretty_text
+            last = f'\nrandomness = dict({config.get("randomness", {})} | dict(seed={seed}))\n'
             if not (folder / name).is_file():
-                write_files(folder, files)
+                write_files(folder, {path: text + last for path, text in texts.items()})
+            again = folder / 'both_splits' / name if study.retrain else None
             trials.append(Trial(run, seed, folder, folder / name, again))
-    return trials
+    return sorted(trials, key=lambda trial: list(study.seeds).index(trial.seed))
 
 
 def _load(run: Run, taxonomy: str, options: Mapping[str, Any]) -> Config:
@@ -103,11 +101,14 @@ def _on_both_splits(config: Config) -> Config:
     return both
 
 
-def estimate(trials: Sequence[Trial], jobs: int, environment: Mapping[str, str]) -> float:
-    """About how many seconds the trials still take.
+def estimate(trials: Sequence[Trial], jobs: int, threads: str | None) -> float:
+    """About how many seconds the trials still take, ``jobs`` at a time.
 
     A run that is done with one seed takes as long with another. Of the others, a few iterations of
     each config are timed; validations and tests are not counted, and no early end.
+
+    Raises:
+        InputError: If a config cannot be trained.
     """
     known: dict[str, list[float]] = {}
     for trial in trials:
@@ -118,7 +119,11 @@ def estimate(trials: Sequence[Trial], jobs: int, environment: Mapping[str, str])
     for trial in left:
         if trial.run.slug not in known and trial.run.config not in timed:
             with ProcessPoolExecutor(1, get_context('spawn')) as pool:
-                timed[trial.run.config] = pool.submit(time_training, str(trial.config)).result()
+                future = pool.submit(time_training, str(trial.config), threads)
+            error = future.exception()
+            if isinstance(error, Exception):
+                raise InputError(f'{trial.run.name}: {describe_error(error)}')
+            timed[trial.run.config] = future.result()
     seconds = []
     for trial in left:
         times = known.get(trial.run.slug)
@@ -127,7 +132,7 @@ def estimate(trials: Sequence[Trial], jobs: int, environment: Mapping[str, str])
     return max([*seconds, sum(seconds) / jobs]) if seconds else 0.0
 
 
-def time_training(path: str) -> float:
+def time_training(path: str, threads: str | None) -> float:
     """Times a few iterations of a config, and returns the seconds that its training would take."""
     import torch
     from mmdet.registry import MODELS
@@ -135,9 +140,11 @@ def time_training(path: str) -> float:
     from mmengine.registry import init_default_scope
     from mmengine.runner import Runner
 
+    warnings.simplefilter('ignore')  # the training shows them
+    if threads:
+        torch.set_num_threads(int(threads))
     config = Config.fromfile(path)
     init_default_scope(config.get('default_scope', 'mmdet'))
-    config.model.train_cfg = config.model.get('train_cfg')
     model = MODELS.build(config.model).to(get_device()).train()
     loader = Runner.build_dataloader(config.train_dataloader)
     times, batches = [], iter(loader)

@@ -174,7 +174,7 @@ def _say_plan(
         print('Each is a job of the cluster; how long they take is not known.')
     elif any(trial.read_state().test is None for trial in trials):
         with stage('timing a few iterations'):
-            seconds = estimate(trials, len(places), places[0])
+            seconds = estimate(trials, len(places), places[0].get('OMP_NUM_THREADS'))
         print(f'It will take about {_show(seconds)}, without validations and tests.', flush=True)
 
 
