@@ -116,14 +116,14 @@ def estimate(trials: Sequence[Trial], jobs: int, threads: str | None) -> float:
             known.setdefault(trial.run.slug, []).append(state.seconds)
     left = [trial for trial in trials if trial.read_state().test is None]
     timed: dict[Path, float] = {}
-    for trial in left:
-        if trial.run.slug not in known and trial.run.config not in timed:
-            with ProcessPoolExecutor(1, get_context('spawn')) as pool:
+    with ProcessPoolExecutor(1, get_context('spawn')) as pool:  # which takes its memory along
+        for trial in left:
+            if trial.run.slug not in known and trial.run.config not in timed:
                 future = pool.submit(time_training, str(trial.config), threads)
-            error = future.exception()
-            if isinstance(error, Exception):
-                raise InputError(f'{trial.run.name}: {describe_error(error)}')
-            timed[trial.run.config] = future.result()
+                error = future.exception()
+                if isinstance(error, Exception):
+                    raise InputError(f'{trial.run.name}: {describe_error(error)}')
+                timed[trial.run.config] = future.result()
     seconds = []
     for trial in left:
         times = known.get(trial.run.slug)
