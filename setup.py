@@ -73,6 +73,7 @@ setup(
         'download': ['httpx', 'sniffio', 'tenacity'],
         'explore': ['imagehash'],
         'yolo': ['shapely'],
+        'search': ['optuna>=5'],
         'dev': [
             'build',
             'hypothesis',

@@ -147,12 +147,12 @@ def stage_folder(folder: str | Path, removed: Collection[str] = ()) -> Iterator[
         try:
             with _naming_errors(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-                with _locked(folder):
+                with locked(folder):
                     _remove_leftovers(folder)
                     new.mkdir(parents=True)
-                    until_end.enter_context(_locked(stage))
+                    until_end.enter_context(locked(stage))
                 yield new
-                with _locked(folder), _uninterrupted():
+                with locked(folder), _uninterrupted():
                     unlinked = ((None, folder / path) for path in removed)
                     _move([*unlinked, *_list_moves(new, folder)], folder, old)
         except InputError as error:
@@ -240,14 +240,21 @@ def _move(moves: Sequence[tuple[Path | None, Path]], folder: Path, old: Path) ->
 
 
 @contextmanager
-def _locked(folder: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Yields whether no other has locked the folder meanwhile; False if the system cannot say."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Locks a file or a folder against others who do, until the end of this process at the latest.
+
+    Yields whether no other has it locked meanwhile; False if the system cannot say.
+
+    Args:
+        path: If it is missing, nothing is locked.
+        wait: Whether to wait for others to unlock it.
+    """
     descriptor, is_locked = None, False
     try:
         with suppress(ImportError, OSError):
             import fcntl
 
-            descriptor = os.open(folder, os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDONLY)
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             is_locked = True
         yield is_locked
@@ -277,7 +284,7 @@ def _uninterrupted() -> Iterator[None]:
 def remove_leftovers(folder: str | Path) -> None:
     """Removes what runs that were killed have left in a folder to which this run may not write."""
     if Path(folder).is_dir():
-        with _locked(Path(folder)):
+        with locked(Path(folder)):
             _remove_leftovers(Path(folder))
 
 
@@ -285,7 +292,7 @@ def remove_leftovers(folder: str | Path) -> None:
 def _remove_leftovers(folder: Path) -> None:
     """Removes, once per run, what runs that were killed have left; what they replaced returns."""
     for stage in folder.glob('.new.????????/'):
-        with _locked(stage, wait=False) as is_left, suppress(OSError):
+        with locked(stage, wait=False) as is_left, suppress(OSError):
             if is_left:
                 for kept, place in _list_moves(stage / 'old', folder):
                     if not os.path.lexists(place):

@@ -3,7 +3,6 @@
 The learning rate range test of `Smith <https://arxiv.org/abs/1506.01186>`_.
 """
 
-import argparse
 import copy
 import os
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -22,6 +21,7 @@ from scipy.ndimage import gaussian_filter1d
 from tqdm import tqdm
 
 from ..command_line import stage
+from ..config_files import read_config
 from ..errors import InputError, describe_error
 from ..files import check_writable, to_json, write_files
 from ..visualization.figure import COLOURS, add_note, new_figure, save_figure, style_axes
@@ -180,18 +180,7 @@ def find_lr(
 
 
 def _read_config(path: str, cfg_options: Sequence[str]) -> Config:
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--options', nargs='*', action=DictAction, default={})
-    try:
-        settings = Config.fromfile(path)
-        settings.merge_from_dict(parser.parse_args(['--options', *cfg_options]).options)
-    except (InputError, OSError):
-        raise
-    except Exception as error:  # whatever the code in a config raises
-        raise InputError(f'{path}: no config of a training ({describe_error(error)})') from None
-    for key in ('model', 'train_dataloader', 'optim_wrapper'):
-        if not settings.get(key):
-            raise InputError(f'{path}: {key}: the config has none, so that nothing can be trained')
+    settings = read_config(path, cfg_options)
     if not (settings.optim_wrapper.get('optimizer') or {}).get('lr'):
         raise InputError(f'{path}: optim_wrapper.optimizer.lr: the config has none; give any rate')
     return settings

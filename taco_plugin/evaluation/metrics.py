@@ -1,7 +1,7 @@
 """The metrics that are reported, computed from COCO's precision and recall."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ..boxes import SIZES
 from ..errors import InputError
@@ -149,6 +149,28 @@ def make_metrics(
         ),
         per_size_at_input=SizeMetrics(**sizes) if sizes else None,
     )
+
+
+def flatten_metrics(
+    metrics: Metrics, classes: Sequence[str], items: Sequence[str] | None = None
+) -> dict[str, float]:
+    """The metrics by the names that a ``TacoMetric`` gives them, without ``bbox_`` or ``segm_``.
+
+    Args:
+        metrics: To flatten.
+        classes: Names of the classes whose metrics are included; all K or none.
+        items: Which of the metrics of ``CocoMetric`` are included; all by default.
+    """
+    flat = {name: metrics.coco[name] for name in items or metrics.coco}
+    if metrics.per_size_at_input:
+        for size, ap in asdict(metrics.per_size_at_input).items():
+            flat[f'mAP_{size[0]}_input'] = ap
+    for name, value in asdict(metrics.study).items():
+        if isinstance(value, float):
+            flat[f'study_{name}'] = value
+    for name, values in asdict(metrics.per_class).items() if classes else ():
+        flat |= zip((f'{of_class}_{name}' for of_class in classes), values, strict=True)
+    return flat
 
 
 def _make_study(scores: CocoScores, iou: Sequence[float]) -> StudyMetrics:

@@ -3,7 +3,6 @@
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from ..coco import Coco, index_coco
 from ..errors import InputError
 from .detections import Prediction, drop_not_finite, map_to_original
 from .evaluate import Evaluation, evaluate, read_truth
-from .metrics import ScoreSettings
+from .metrics import ScoreSettings, flatten_metrics
 from .record import Record
 
 _WITHOUT_EFFECT = ('backend_args', 'file_client_args', 'sort_categories', 'use_mp_eval')
@@ -140,17 +139,9 @@ class TacoMetric(CocoMetric):
     def _flatten(self, record: Record) -> dict[str, float]:
         flat: dict[str, float] = {}
         for kind, metrics in record.metrics.items():
-            flat |= {f'{kind}_{name}': metrics.coco[name] for name in self.metric_items}
-            if metrics.per_size_at_input:
-                for size, ap in asdict(metrics.per_size_at_input).items():
-                    flat[f'{kind}_mAP_{size[0]}_input'] = ap
-            for name, value in asdict(metrics.study).items():
-                if isinstance(value, float):
-                    flat[f'{kind}_study_{name}'] = value
-            if self.classwise:
-                for name, values in asdict(metrics.per_class).items():
-                    keys = [f'{kind}_{of_class}_{name}' for of_class in record.classes]
-                    flat |= dict(zip(keys, values, strict=True))
+            classes = record.classes if self.classwise else ()
+            of_kind = flatten_metrics(metrics, classes, self.metric_items)
+            flat |= {f'{kind}_{name}': value for name, value in of_kind.items()}
         self.names = {f'{self.prefix}/{name}' if self.prefix else name for name in flat}
         return flat
 

@@ -1,0 +1,149 @@
+"""Spaces, which are Python files that choose settings of a config, and the config they change."""
+
+import ast
+import copy
+import inspect
+import keyword
+import os
+import runpy
+import traceback
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import optuna
+from mmengine.config import Config, ConfigDict
+from yapf.yapflib.yapf_api import FormatCode
+
+from ...class_counts import walk
+from ...config_files import parse_options, read_config
+from ...errors import InputError, describe_error
+
+Settings = dict[str, Any]
+"""Dotted key -> value, which takes the place of what the config has there."""
+
+_REHEARSALS = 20
+_MONITORS = ('default_hooks.checkpoint.save_best', 'default_hooks.early_stopping.monitor')
+
+
+class Target:
+    """The config whose settings are searched.
+
+    Args:
+        path: The file.
+        cfg_options: What is changed in it for every trial, each ``KEY=VALUE``.
+        metric: What chooses the best checkpoint of a training.
+
+    Raises:
+        InputError: If the file cannot be used, or is not on TACO.
+    """
+
+    def __init__(self, path: str, cfg_options: list[str], metric: str) -> None:
+        self.path, self._given = path, {}
+        self.config = read_config(path, cfg_options, imports=False)
+        if 'taxonomy' not in self.config:
+            raise InputError(f'{path}: is not on TACO; call use_taco in it')
+        self._given = parse_options(cfg_options)
+        if self.config.default_hooks.checkpoint.get('save_best') != metric:
+            self._given |= dict.fromkeys(_MONITORS, metric)
+
+    def find(self, key: str, where: str) -> None:
+        """Raises an InputError that begins with ``where`` unless the config has a dotted key."""
+        *parents, last = parts = _split(key)
+        node: Any = self.config._cfg_dict
+        for part in parents:
+            node = node[part] if _has(node, part) else None
+        if not _has(node, parts[-1]):
+            dicts = walk(self.config._cfg_dict)
+            keys = [f'{path}.{name}'.lstrip('.') for path, one in dicts for name in one]
+            near = ' or '.join(get_close_matches(key, keys)) or 'another key'
+            raise InputError(
+                f'{where}: the config has no {key}; did you mean {near}? To add a setting, give '
+                'the whole dict that it belongs to'
+            )
+
+    def apply(self, settings: Settings) -> Config:
+        """A copy of the config with settings whose keys it has."""
+        config = copy.deepcopy(self.config)
+        for key, value in settings.items():
+            *parents, last = _split(key)
+            node: Any = config._cfg_dict
+            for part in parents:
+                node = node[part]
+            node[last] = copy.deepcopy(value)
+        return config
+
+    def make_leaf(self, file: Path, docstring: str, settings: Settings) -> str:
+        """The text of a config ``file`` that changes this one by the settings."""
+        base = os.path.relpath(os.path.realpath(self.path), os.path.realpath(file.parent))
+        escaped = docstring.replace('\\', r'\\').replace('"""', r'\"\"\"')
+        lines = [f'"""{escaped}\n"""\n\n_base_ = {base!r}\n']
+        for key, value in (self._given | settings).items():
+            lines.append(f'_base_{"".join(map(_subscript, _split(key)))} = {value!r}')
+        style = {'based_on_style': 'pep8', 'column_limit': 100}
+        return FormatCode('\n'.join(lines) + '\n', style_config=style)[0]
+
+
+def _split(key: str) -> list[Any]:
+    return [int(part) if part.isdigit() else part for part in key.split('.')]
+
+
+def _has(node: object, part: object) -> bool:
+    if isinstance(node, list):
+        return isinstance(part, int) and part < len(node)
+    return isinstance(node, dict) and part in node
+
+
+def _subscript(part: Any) -> str:  # noqa: ANN401
+    is_name = isinstance(part, str) and part.isidentifier() and not keyword.iskeyword(part)
+    return f'.{part}' if is_name and not hasattr(ConfigDict, part) else f'[{part!r}]'
+
+
+class Space:
+    """A file with a function ``space(trial)`` or ``space(trial, config)`` that returns settings.
+
+    Its list ``first``, if there is one, has parameters of the trials to begin with.
+
+    Raises:
+        InputError: If the file cannot be used, or returns a key that the config lacks.
+    """
+
+    def __init__(self, path: str, target: Target) -> None:
+        self.path, self._target = path, target
+        if not os.path.isfile(path):
+            raise InputError(f'{path}: no such space; give a Python file with a space(trial)')
+        names = self._call(runpy.run_path, path)
+        self._function, self.first = names.get('space'), names.get('first', [])
+        if not callable(self._function):
+            raise InputError(f'{path}: has no function space(trial)')
+        study = optuna.create_study()
+        for params in self.first:
+            study.enqueue_trial(params)
+        for _ in range(_REHEARSALS):
+            self.sample(study.ask())
+
+    def sample(self, trial: optuna.Trial) -> Settings:
+        """Chooses settings; each is of plain Python values, and has its place in the config."""
+        takes_config = len(inspect.signature(self._function).parameters) > 1
+        arguments = [copy.deepcopy(self._target.config)] if takes_config else []
+        settings = self._call(self._function, trial, *arguments)
+        if not isinstance(settings, dict) or not all(isinstance(key, str) for key in settings):
+            reason = f'space must return a dict of dotted keys and values, not {settings!r}'
+            raise InputError(f'{self.path}: {reason}')
+        for key, value in settings.items():
+            self._target.find(key, self.path)
+            try:
+                settings[key] = ast.literal_eval(repr(value))
+            except (ValueError, SyntaxError):
+                reason = f'{key} must be of plain Python values, but is {value!r}'
+                raise InputError(f'{self.path}: {reason}') from None
+        return settings
+
+    def _call(self, function: Any, *arguments: Any) -> Any:  # noqa: ANN401
+        try:
+            return function(*arguments)
+        except Exception as error:  # whatever the user's code raises
+            frames = traceback.extract_tb(error.__traceback__)
+            lines = [frame.lineno for frame in frames if frame.filename == self.path]
+            where = f', line {lines[-1]}' if lines else ''
+            raise InputError(f'{self.path}{where}: {describe_error(error)}') from error
