@@ -21,8 +21,9 @@ LINES = [
     for line in block.splitlines()
     if line.strip()
 ]
-# Each once; runs are compared when all are there.
-COMMANDS = sorted(dict.fromkeys(LINES), key=lambda line: 'compare_runs' in line)
+# Each once; what needs runs of another page comes last.
+LATE = ('compare_runs', 'post_processing')
+COMMANDS = sorted(dict.fromkeys(LINES), key=lambda line: any(word in line for word in LATE))
 LOADERS = [f'{split}_dataloader' for split in ('train', 'val', 'test')]
 TEST = [
     *(f'{loader}.num_workers=0' for loader in LOADERS),
@@ -99,7 +100,8 @@ def shortened(command: str) -> str:
     option = ' ' if '--cfg-options' in command else ' --cfg-options '
     config = re.search(r'configs/taco/(\w+)\.py', command)
     command = command.replace('find_lr.py', 'find_lr.py --iterations 10')
-    if config and re.search(r'(_|/)(train|find_lr)\.(py|sh)', command):
+    command = re.sub(r'--trials \d+', '--trials 1', command)
+    if config and re.search(r'(_|/)(train|find_lr|search)\.(py|sh)', command):
         return command + option + ' '.join(f"'{o}'" for o in [*TRAIN, *SMALL[config[1]]])
     if config and re.search(r'(_|/)test\.(py|sh)', command):
         return command + option + ' '.join(f"'{o}'" for o in TEST)

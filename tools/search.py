@@ -6,13 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from taco_plugin.command_line import (
-    at_least,
-    import_extra,
-    make_parser,
-    one_line_errors,
-    stage,
-)
+from taco_plugin.command_line import at_least, import_extra, make_parser, one_line_errors, stage
 from taco_plugin.errors import InputError
 
 _DESCRIPTION = """\
@@ -34,27 +28,12 @@ def _parse_args() -> argparse.Namespace:
     add('--space', metavar='FILE', required=True, help='such as configs/search/schedule.py')
     add('--trials', metavar='N', type=at_least(1), required=True, help='of all workers and starts')
     add('--out', metavar='DIR', required=True, help='folder for the results')
-    add(
-        '--storage',
-        metavar='URL',
-        help='journal:FILE, or a database such as postgresql://user@host/name, for workers on '
-        'several machines (default: a journal in OUT)',
-    )
+    add('--storage', metavar='URL', help='journal:FILE or a database (default: a journal in OUT)')
     add('--metric', metavar='NAME', default='coco/bbox_mAP', help='default: coco/bbox_mAP')
     add('--timeout', metavar='HOURS', type=at_least(0, float), help='begin no trial after that')
-    add(
-        '--processes',
-        metavar='N',
-        type=at_least(1),
-        default=1,
-        help='GPUs (or CPU processes) that train a trial together (default: 1)',
-    )
-    add(
-        '--checkpoint',
-        metavar='FILE',
-        help='search post-processing of these weights, or of the best of a work dir, and train '
-        'nothing',
-    )
+    add('--processes', metavar='N', type=at_least(1), default=1, help='GPUs for each trial')
+    help_ = 'weights, or work dir with its best: search post-processing, and train nothing'
+    add('--checkpoint', metavar='FILE', help=help_)
     add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as for tools/train.py')
     args = parser.parse_args()
     if args.checkpoint and args.processes > 1:

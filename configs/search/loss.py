@@ -27,9 +27,9 @@ def space(trial, config):
     several = isinstance(heads, list)
     settings = {}
     for index, head in enumerate(heads if several else [heads]):
-        old = head.loss_cls
-        if old.type not in KNOWN or 'bg_cls_weight' in old:
-            raise ValueError(f'this space cannot replace {old.type} of {head.type}')
+        old = head.get('loss_cls') or {}
+        if old.get('type') not in KNOWN or 'bg_cls_weight' in old:
+            raise ValueError(f'this space cannot replace the classification loss of {head.type}')
         kept = {key: old[key] for key in ('reduction', 'loss_weight') if key in old}
         new = dict(loss, use_sigmoid=old.get('use_sigmoid', False), **kept)
         settings[f'{path}.{index}.loss_cls' if several else f'{path}.loss_cls'] = new

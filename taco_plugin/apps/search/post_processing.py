@@ -66,19 +66,10 @@ class RawPredictions:
         }
         leaf, new, log = (file.with_suffix(suffix) for suffix in ('.py', '.new.pkl', '.log'))
         leaf.write_text(target.make_leaf(leaf, 'Boxes before suppression.', settings))
-        command = [
-            tools / 'test.py',
-            leaf,
-            weights,
-            '--out',
-            new,
-            '--work-dir',
-            leaf.with_suffix(''),
-        ]
+        command = [sys.executable, tools / 'test.py', leaf, weights, '--out', new]
+        command += ['--work-dir', file.with_suffix('')]
         with log.open('w') as output:
-            done = subprocess.run(
-                [sys.executable, *map(str, command)], stdout=output, stderr=subprocess.STDOUT
-            )
+            done = subprocess.run([*map(str, command)], stdout=output, stderr=subprocess.STDOUT)
         if done.returncode:
             raise InputError(why_it_failed(done.returncode, log))
         os.replace(new, file)

@@ -98,14 +98,13 @@ def plot_history(trials: Sequence[FrozenTrial], metric: str) -> Figure:
         return house.empty_figure('Trials', 'no trial has been scored')
     figure = house.new_figure(8, 4.5, 'Trials')
     axes = figure.subplots()
-    for some, marker, colour in ((full, 'o', 3), (pruned, 'x', 0)):
-        points = [trial.number for trial in some], [value_of(trial) for trial in some]
-        label = ('pruned', 'completed')[some is full]
-        axes.plot(*points, marker, color=house.COLOURS[colour], label=label)
-    if full:
-        values = np.maximum.accumulate([value_of(trial) for trial in full])
-        numbers = [trial.number for trial in full]
-        axes.step(numbers, values, where='post', color='black', linewidth=1, label='best so far')
+    for name, some, marker, colour in (('completed', full, 'o', 3), ('pruned', pruned, 'x', 0)):
+        if some:
+            numbers, values = zip(*((one.number, value_of(one)) for one in some), strict=True)
+            axes.plot(numbers, values, marker, color=house.COLOURS[colour], label=name)
+            if some is full:
+                best = np.maximum.accumulate(values)
+                axes.step(numbers, best, where='post', color='black', label='best so far')
     house.style_axes(axes, xlabel='Trial', ylabel=house.show_name(metric))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     figure.legend(loc='outside right upper')

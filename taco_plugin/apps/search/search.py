@@ -17,7 +17,11 @@ from .space import Settings, Space, Target
 from .study import DONE, SharedStudy
 from .training import new_validations, training, why_it_failed
 
-_POLL = 0.5  # seconds
+_NAMES = {
+    **{TrialState.COMPLETE: 'completed', TrialState.PRUNED: 'pruned', TrialState.FAIL: 'failed'},
+    **{TrialState.RUNNING: 'running', TrialState.WAITING: 'waiting'},
+}
+_POLL = 0.2  # seconds
 _MOST_FAILURES = 5  # in a row
 
 
@@ -44,27 +48,17 @@ class Search:
         self._folder = Path(options.out)
         self._target = Target(options.config, options.cfg_options, options.metric)
         self._space = Space(options.space, self._target)
-        self._least, self._most = _steps(self._target.config)
-        facts = {
-            'config': Path(options.config).name,
-            'metric': options.metric,
-            'options': ' '.join(options.cfg_options),
-            'checkpoint': options.checkpoint or 'of each trial',
-        }
-        self._shared = SharedStudy(
-            options.storage or f'journal:{self._folder / "journal.log"}',
-            self._folder,
-            facts,
-            optuna.pruners.HyperbandPruner(self._least, self._most),
-        )
+        facts = {key: str(getattr(options, key)) for key in ('metric', 'cfg_options', 'checkpoint')}
+        facts['config'] = Path(options.config).name
+        storage = options.storage or f'journal:{self._folder / "journal.log"}'
+        pruner = optuna.pruners.HyperbandPruner(*_steps(self._target.config))
+        self._shared = SharedStudy(storage, self._folder, facts, pruner)
         self._raw: Any = None
         if options.checkpoint:
             from .post_processing import RawPredictions
 
             with self._shared.exclusive():
-                self._raw = RawPredictions(
-                    self._target, options.checkpoint, self._folder, self._tools
-                )
+                self._raw = RawPredictions(self._target, options.checkpoint, self._folder, tools)
 
     def run(self) -> None:
         """Runs trials, one after the other, and prints what happens.
@@ -75,8 +69,9 @@ class Search:
         study, began = self._shared.study, time.monotonic()
         hours = self._options.timeout
         with self._shared.errors():
-            if self._shared.is_new:
-                for params in self._space.first:
+            with self._shared.exclusive():
+                is_new = not study.get_trials(deepcopy=False)
+                for params in self._space.first if is_new else ():
                     study.enqueue_trial(params)
             print(self._describe(), flush=True)
             failures: list[str] = []
@@ -86,7 +81,7 @@ class Search:
                 failures = [*failures, failure] if failure else []
                 is_mistake = not self._shared.count(*DONE) and '.py: error: ' in failure
                 if is_mistake or len(failures) == _MOST_FAILURES:
-                    raise InputError(f'{len(failures)} trials failed in a row: {failure}')
+                    raise InputError(failures[-1])
             with self._shared.exclusive():
                 self._write()
         table = f'{format_best(study)}\n\n' if best_trials(study) else ''
@@ -113,8 +108,9 @@ class Search:
             try:
                 state, value = self._score(trial, settings)
             except TrialError as error:
-                self._conclude(trial, TrialState.FAIL, None, failure=str(error))
-                return str(error)
+                trial.set_user_attr('error', str(error))
+                self._conclude(trial, TrialState.FAIL, None)
+                return f'trial {trial.number} failed: {error}'
             except BaseException:
                 print(f'trial {trial.number} was stopped; it will be tried again', flush=True)
                 self._shared.abandon(trial.number)
@@ -122,7 +118,7 @@ class Search:
             self._conclude(trial, state, value)
             return ''
 
-    def _score(self, trial: optuna.Trial, settings: Settings) -> tuple[TrialState, float]:
+    def _score(self, trial: optuna.Trial, settings: Settings) -> tuple[TrialState, float | None]:
         config = self._target.apply(settings)
         if self._raw:
             self._raw.check(settings, self._space.path)
@@ -137,7 +133,7 @@ class Search:
                     trial.report(values[-1], step)
                     is_last = has_ended or step >= _steps(config)[1]
                     if not is_last and trial.should_prune():
-                        return TrialState.PRUNED, max(values)
+                        return TrialState.PRUNED, None  # Optuna takes the last value
                 self._shared.beat(trial)
                 time.sleep(0 if has_ended else _POLL)
         log = leaf.with_suffix('.log')
@@ -153,20 +149,12 @@ class Search:
             raise InputError(f'--metric: no {self._options.metric} is scored; did you mean {near}?')
         return found[self._options.metric]
 
-    def _conclude(
-        self, trial: optuna.Trial, state: TrialState, value: float | None, *, failure: str = ''
-    ) -> None:
+    def _conclude(self, trial: optuna.Trial, state: TrialState, value: float | None) -> None:
         with self._shared.exclusive():
-            if failure:
-                trial.set_user_attr('error', failure)
-            self._shared.study.tell(trial, value, state=state, skip_if_finished=True)
+            told = self._shared.study.tell(trial, value, state=state, skip_if_finished=True)
             self._write()
-        if failure:
-            print(f'trial {trial.number} failed: {failure}', flush=True)
-        else:
-            pruned = ' (pruned)' if state == TrialState.PRUNED else ''
-            params = format_params(trial.params)
-            print(f'trial {trial.number}: {value:.4f}{pruned}; {params}', flush=True)
+        end = told.user_attrs.get('error') or f'{told.value:.4f}; {format_params(told.params)}'
+        print(f'trial {trial.number} {_NAMES[told.state]}: {end}', flush=True)
 
     def _write(self) -> None:
         options, docstring = self._options, ''
@@ -182,23 +170,21 @@ class Search:
         write_results(self._shared.study, self._folder, self._target, docstring)
 
     def _describe(self) -> str:
-        options = self._options
-        each = f'scored from the boxes of {options.checkpoint}, without training'
-        if not self._raw:
-            unit = 'epochs' if 'max_epochs' in self._target.config.train_cfg else 'iterations'
-            each = f'trained for {self._most} {unit}, of which the best validation counts'
-        return (
-            f'search   {options.space} on {options.config}\n'
-            f'trials   {options.trials} in all; {self._progress()}\n'
-            f'each     {each}\n'
-            f'metric   {options.metric} on the validation split\n'
-            f'storage  {self._shared.url}\n'
-            f'results  {self._folder}'
-        )
+        options, (least, most) = self._options, _steps(self._target.config)
+        each = f'trained for {most} epochs or iterations, validated every {least}'
+        each = 'scored without training' if self._raw else each
+        lines = {
+            'search': f'{options.space} on {options.config}',
+            'trials': f'{options.trials} in all ({self._progress()}), each {each}',
+            'metric': f'{options.metric} on the validation split, the best of each trial',
+            'storage': self._shared.url,
+            'results': str(self._folder),
+        }
+        return '\n'.join(f'{name:9}{line}' for name, line in lines.items())
 
     def _progress(self) -> str:
-        states = {state.name.lower(): self._shared.count(state) for state in TrialState}
-        return ', '.join(f'{count} {name}' for name, count in states.items() if count) or 'none yet'
+        counts = {name: self._shared.count(state) for state, name in _NAMES.items()}
+        return ', '.join(f'{count} {name}' for name, count in counts.items() if count) or 'none yet'
 
 
 def _steps(config: Any) -> tuple[int, int]:  # noqa: ANN401

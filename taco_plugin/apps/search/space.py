@@ -23,6 +23,7 @@ Settings = dict[str, Any]
 """Dotted key -> value, which takes the place of what the config has there."""
 
 _REHEARSALS = 20
+_MISSING = object()
 _MONITORS = ('default_hooks.checkpoint.save_best', 'default_hooks.early_stopping.monitor')
 
 
@@ -39,7 +40,7 @@ class Target:
     """
 
     def __init__(self, path: str, cfg_options: list[str], metric: str) -> None:
-        self.path, self._given = path, {}
+        self.path = path
         self.config = read_config(path, cfg_options, imports=False)
         if 'taxonomy' not in self.config:
             raise InputError(f'{path}: is not on TACO; call use_taco in it')
@@ -49,11 +50,10 @@ class Target:
 
     def find(self, key: str, where: str) -> None:
         """Raises an InputError that begins with ``where`` unless the config has a dotted key."""
-        *parents, last = parts = _split(key)
         node: Any = self.config._cfg_dict
-        for part in parents:
-            node = node[part] if _has(node, part) else None
-        if not _has(node, parts[-1]):
+        for part in _split(key):
+            node = node[part] if _has(node, part) else _MISSING
+        if node is _MISSING:
             dicts = walk(self.config._cfg_dict)
             keys = [f'{path}.{name}'.lstrip('.') for path, one in dicts for name in one]
             near = ' or '.join(get_close_matches(key, keys)) or 'another key'

@@ -69,12 +69,11 @@ class SharedStudy:
                     sampler=optuna.samplers.TPESampler(n_startup_trials=_STARTUP_TRIALS),
                     pruner=pruner,
                 )
-                self.is_new = not self.study.get_trials(deepcopy=False)
             self._check(folder, facts)
 
     def _check(self, folder: Path, facts: Mapping[str, str]) -> None:
         """Refuses the study or the folder of another search."""
-        if self.is_new and any(self._folder.glob('*.py')):
+        if not self.study.get_trials(deepcopy=False) and any(self._folder.glob('*.py')):
             raise InputError(f'{folder}: holds trials that {self.url} lacks; give another --out')
         has_begun = self.count(TrialState.RUNNING, *DONE)  # else what failed can be corrected
         for name, value in facts.items():

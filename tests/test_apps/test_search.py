@@ -1,0 +1,278 @@
+"""The search: what is sampled and trained, workers that are killed, and what is refused."""
+
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+
+import optuna
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from optuna.trial import TrialState
+
+import taco_plugin.plugin  # noqa: F401
+from taco_plugin.apps.search.search import Search
+from taco_plugin.apps.search.space import Space, Target
+from taco_plugin.class_counts import type_name, walk
+from taco_plugin.errors import InputError
+from taco_plugin.evaluation.evaluate import evaluate
+from taco_plugin.evaluation.metrics import ScoreSettings
+from taco_plugin.evaluation.record import EvaluatedRun
+
+ROOT = Path(__file__).parents[2]
+DEMO = str(ROOT / 'configs' / 'taco' / 'demo.py')
+METRIC = 'coco/bbox_mAP'
+SPACE = """
+first = [{'rate': rate} for rate in %s]
+def space(trial):
+    return {'optim_wrapper.optimizer.lr': trial.suggest_float('rate', 0, 1)}
+"""
+LR = 'optim_wrapper.optimizer.lr'
+GOOD = f'def space(trial): return {{{LR!r}: 0.1}}'
+# In place of a training: the higher the learning rate, the better, until it diverges.
+TRAIN = """
+import json, os, re, sys, time
+from pathlib import Path
+leaf, work_dir = Path(sys.argv[1]), Path(sys.argv[3])
+rate = float(re.search(r'optimizer.lr = (.+)', leaf.read_text())[1])
+if rate == 0:
+    sys.exit('train.py: error: no such data')
+if rate > 0.9:
+    raise MemoryError('CUDA out of memory')
+folder = work_dir / 'time' / 'evaluations'
+folder.mkdir(parents=True)
+(work_dir / 'best.pth').touch()
+(work_dir / 'pid').write_text(str(os.getpid()))
+record = json.loads((Path(__file__).parent / 'record.json').read_text())
+for epoch in range(1, 5):
+    time.sleep(float(os.environ['PAUSE']))
+    record['run'].update(epoch=epoch, iteration=epoch)
+    record['metrics']['bbox']['coco']['mAP'] = rate * epoch / 4
+    (folder / 'new').write_text(json.dumps(record))
+    (folder / 'new').rename(folder / f'val_{epoch}.json')
+"""
+SMALL = [
+    *(f'{split}_dataloader.num_workers=0' for split in ('train', 'val', 'test')),
+    *(f'{split}_dataloader.persistent_workers=False' for split in ('train', 'val', 'test')),
+    *('train_cfg.max_epochs=1', 'train_cfg.val_interval=1', 'train_dataloader.batch_size=2'),
+    *(f'{split}_dataloader.dataset.pipeline.1.scale=(64,64)' for split in ('val', 'test')),
+]
+
+
+@pytest.fixture
+def start(coco, tmp_path):
+    """Starts the command in a folder whose train.py only pretends to train four epochs."""
+    tools = tmp_path / 'tools'
+    tools.mkdir()
+    shutil.copy(ROOT / 'tools' / 'search.py', tools)
+    (tools / 'train.py').write_text(TRAIN)
+    meta, logger = {'classes': ('Drink can', 'Cigarette')}, logging.getLogger('test')
+    record = evaluate(coco, [], ['bbox'], meta=meta, settings=ScoreSettings(), logger=logger).record
+    run = EvaluatedRun('val_1', 1, 1, None, '2026-01-02T03:04:05')
+    (tools / 'record.json').write_text(json.dumps({**asdict(record), 'run': asdict(run)}))
+
+    def run(first, trials, pause=0.0):
+        (tmp_path / 'space.py').write_text(SPACE % first)
+        command = [sys.executable, tools / 'search.py', DEMO, '--trials', trials]
+        command += ['--space', tmp_path / 'space.py', '--out', tmp_path / 'out']
+        command += ['--cfg-options', 'train_cfg.max_epochs=4', 'train_cfg.val_interval=1']
+        pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
+        env = {**os.environ, 'PAUSE': str(pause), 'PYTHONPATH': str(ROOT)}
+        return subprocess.Popen([*map(str, command)], env=env, **pipes)
+
+    return run
+
+
+def study_of(out):
+    backend = optuna.storages.journal.JournalFileBackend(str(out / 'journal.log'))
+    return optuna.load_study(study_name='out', storage=optuna.storages.JournalStorage(backend))
+
+
+def wait_for(*files):
+    """Waits for the ids of processes that files hold."""
+    until = time.monotonic() + 120
+    while not all(file.is_file() and file.read_text() for file in files):
+        assert time.monotonic() < until, files
+        time.sleep(0.05)
+    return [int(file.read_text()) for file in files]
+
+
+def is_alive(process):
+    status = Path(f'/proc/{process}/stat')
+    return status.exists() and status.read_text().split()[2] != 'Z'
+
+
+def test_two_workers_share_a_search_and_one_is_killed(start, tmp_path):
+    workers = [start([0.8, 0.7, 0.6, 0.5, 0.4, 0.3], 6, pause=0.6) for _ in range(2)]
+    out = tmp_path / 'out'
+    trained = wait_for(*(out / 'trials' / name / 'pid' for name in ('0000', '0001')))
+    workers[0].kill()
+    printed, stderr = workers[1].communicate(timeout=240)
+    assert (workers[1].returncode, 'Traceback' in stderr) == (0, False), stderr
+    assert not any(map(is_alive, trained))
+    trials = study_of(out).trials
+    states = [trial.state for trial in trials]
+    assert states.count(TrialState.FAIL) == 1
+    assert states.count(TrialState.COMPLETE) + states.count(TrialState.PRUNED) == 6
+    assert TrialState.PRUNED in states
+    (lost,) = (trial for trial in trials if trial.state == TrialState.FAIL)
+    assert [trial.params for trial in trials].count(lost.params) == 2
+    assert f'trial {lost.number} was cut off; it will be tried again' in printed
+    best = max(trials, key=lambda trial: trial.value or 0)
+    assert best.params == {'rate': 0.8}
+    assert [path.parent.name for path in out.rglob('*.pth')] == [f'{best.number:04}']
+    text = (out / 'best.py').read_text()
+    assert f'Result: {METRIC} 0.8000 on the validation split, in trial {best.number}.' in text
+    assert Config.fromfile(out / 'best.py').optim_wrapper.optimizer.lr == 0.8
+    rows = (out / 'trials.csv').read_text().splitlines()
+    assert f'{lost.number},fail,,0' in rows[lost.number + 1]
+    assert re.search(rf'^{best.number} +0.8000 +0.8$', printed, re.MULTILINE)
+    assert all((out / name).stat().st_size > 9000 for name in ('history.png', 'importance.png'))
+
+
+def test_ctrl_c_ends_the_training_and_its_parameters_are_tried_again(start, tmp_path):
+    worker = start([0.5], 1, pause=60)
+    (trained,) = wait_for(tmp_path / 'out' / 'trials' / '0000' / 'pid')
+    worker.send_signal(signal.SIGINT)
+    printed, _ = worker.communicate(timeout=60)
+    assert (worker.returncode, is_alive(trained)) == (130, False)
+    assert 'trial 0 was stopped; it will be tried again' in printed
+    printed, _ = start([0.5], 1).communicate(timeout=120)
+    assert 'trials   1 in all (1 failed, 1 waiting)' in printed
+    assert 'trial 1 completed: 0.5000; rate 0.5\n' in printed
+
+
+def test_a_trial_that_fails_is_one_line_but_a_mistake_of_the_user_ends_all(start, tmp_path):
+    log = tmp_path / 'out' / 'trials' / '0000.log'
+    worker = start([0.0], 2)
+    _, stderr = worker.communicate(timeout=120)
+    message = f'search.py: error: trial 0 failed: train.py: error: no such data (see {log})'
+    assert (worker.returncode, stderr.splitlines()[-1]) == (1, message)
+    shutil.rmtree(tmp_path / 'out')
+    printed, _ = start([0.95, 0.5], 1).communicate(timeout=120)
+    assert f'trial 0 failed: MemoryError: CUDA out of memory (see {log})\n' in printed
+    assert '1 completed, 1 failed; written: ' in printed
+
+
+def test_what_is_sampled_reaches_the_training(small_taco, run_tool, tmp_path, monkeypatch):
+    monkeypatch.setenv('TACO_DATA_ROOT', f'{small_taco}/')
+    space = tmp_path / 'space.py'
+    space.write_text(
+        'def space(trial, config):\n'
+        "    hue = trial.suggest_int('hue', 1, 9)\n"
+        "    steps = [dict(type='YOLOXHSVRandomAug', hue_delta=hue), *config.train_pipeline[3:]]\n"
+        "    return {'param_scheduler.1.eta_min': trial.suggest_float('eta', 1e-5, 1e-3),\n"
+        "            'train_dataloader.dataset.pipeline': [*config.train_pipeline[:2], *steps]}\n"
+    )
+    out = tmp_path / 'out'
+    command = ('search.py', DEMO, '--space', space, '--trials', 1, '--out', out)
+    done = run_tool(*command, '--metric', 'coco/bbox_mAP_50', '--cfg-options', *SMALL)
+    assert done.returncode == 0, done.stderr + done.stdout
+    (trial,) = study_of(out).trials
+    (dumped,) = map(Config.fromfile, out.glob('trials/0000/*/vis_data/config.py'))
+    assert dumped.param_scheduler[1].eta_min == trial.params['eta']
+    augmentation = {'type': 'YOLOXHSVRandomAug', 'hue_delta': trial.params['hue']}
+    assert dumped.train_dataloader.dataset.pipeline[2] == augmentation
+    assert dumped.default_hooks.checkpoint.save_best == 'coco/bbox_mAP_50'
+    best = Config.fromfile(out / 'best.py')
+    for key in ('launcher', 'work_dir', 'resume'):  # what the script adds
+        dumped.pop(key), best.pop(key, None)
+    assert dumped.to_dict() == best.to_dict()
+    (record,) = out.glob('trials/0000/*/evaluations/val_1.json')
+    scores = json.loads(record.read_text())['metrics']['bbox']['coco']
+    assert trial.value == scores['mAP_50']
+
+
+def test_post_processing_scores_as_a_test_does(small_taco, run_tool, tmp_path, monkeypatch):
+    monkeypatch.setenv('TACO_DATA_ROOT', f'{small_taco}/')
+    with torch.random.fork_rng(), DefaultScope.overwrite_default_scope('mmdet'):
+        torch.manual_seed(0)
+        model = MODELS.build(Config.fromfile(DEMO).model)
+        for name, weight in model.named_parameters():
+            if re.search('(cls|obj).*bias', name):  # else hardly any score is above the threshold
+                torch.nn.init.zeros_(weight)
+        torch.save({'state_dict': model.state_dict()}, tmp_path / 'a.pth')
+    out, space = tmp_path / 'out', ROOT / 'configs/search/post_processing.py'
+    command = ('search.py', DEMO, '--space', space, '--trials', 4, '--out', out)
+    metric = 'coco/bbox_study_mar_100'
+    command += ('--metric', metric, '--checkpoint', tmp_path / 'a.pth', '--cfg-options')
+    loose = (f'{split}_evaluator.iou_thresholds=[0.05]' for split in ('val', 'test'))
+    command += (*SMALL[:6], *loose)
+    done = run_tool(*command)
+    assert done.returncode == 0, done.stderr
+    best = max(study_of(out).trials, key=lambda trial: trial.value)
+    assert best.value > min(trial.value for trial in study_of(out).trials)
+    split = 'test_dataloader.dataset.ann_file=annotations/val.json'
+    test = ('test.py', out / 'best.py', tmp_path / 'a.pth', '--work-dir', tmp_path / 'test')
+    assert run_tool(*test, '--cfg-options', split).returncode == 0
+    (scores,) = (tmp_path / 'test').glob('*/*.json')
+    assert json.loads(scores.read_text())[metric] == pytest.approx(best.value, abs=1e-6)
+    space = tmp_path / 'space.py'
+    space.write_text(GOOD)
+    done = run_tool(*command[:3], space, *command[4:])
+    assert f'{space}: {LR} needs training; leave out --checkpoint' in done.stderr
+
+
+@pytest.mark.parametrize('name', ['loss', 'schedule'])
+@pytest.mark.parametrize('leaf', ['demo', 'faster_rcnn', 'cascade_rcnn', 'retinanet', 'yolox'])
+def test_spaces_of_ours_fit_detectors_of_all_kinds(name, leaf):
+    target = Target(str(ROOT / f'configs/taco/{leaf}.py'), [], METRIC)
+    space = Space(str(ROOT / f'configs/search/{name}.py'), target)
+    fixed = {'gamma': 1.5, 'class_weights': 'none', 'alpha': 0.5}
+    fixed |= {
+        'lr_factor': 2.0,
+        'weight_decay_factor': 1.0,
+        'schedule': 'steps',
+        'warm_up_epochs': 1,
+    }
+    changed = target.apply(space.sample(optuna.trial.FixedTrial(fixed)))
+    before, after = (one.optim_wrapper.optimizer.lr for one in (target.config, changed))
+    assert after == before * (2 if name == 'schedule' else 1)
+    losses = [node for _, node in walk(changed.model) if type_name(node) == 'WeightedFocalLoss']
+    assert len(losses) == (0 if name == 'schedule' else 3 if leaf == 'cascade_rcnn' else 1)
+    assert all(MODELS.build(loss).loss.keywords['gamma'] == 1.5 for loss in losses)
+
+
+@pytest.mark.parametrize(
+    ('text', 'options', 'message'),
+    [
+        (None, {}, 'space.py: no such space; give a Python file with a space'),
+        ('a = 1', {}, r'space.py: has no function space\(trial\)'),
+        (
+            'def space(trial):\n    return 1 / 0',
+            {},
+            'space.py, line 2: ZeroDivisionError: division',
+        ),
+        ('def space(trial):\n    return [1]', {}, 'space.py: space must return a dict .*, not .1.'),
+        (f'def space(trial): return {{{LR!r}: float("nan")}}', {}, 'lr must be of plain .* is nan'),
+        ('def space(trial): return {"optim_wraper.optimizer.lr": 1}', {}, f'did you mean {LR}'),
+        ('def space(trial): return {"param_scheduler.9.end": 1}', {}, 'no param_scheduler.9.end; '),
+        (GOOD, {'storage': 'sqlite:////no/such/folder/a.db'}, '--storage sqlite:.*: cannot be use'),
+        (GOOD, {'storage': 'what://a:secret@b'}, r'--storage what://a:\*\*\*@b: cannot be used'),
+        (GOOD, {'config': 'none.py'}, 'none.py'),
+        (GOOD, {'config': str(ROOT / 'configs/search/loss.py')}, 'loss.py: model: the config has'),
+        (GOOD, {'cfg_options': ['lr']}, 'demo.py: no config of a training'),
+        (GOOD, {'checkpoint': 'none.pth'}, '--checkpoint none.pth: no such file'),
+    ],
+)
+def test_what_cannot_be_searched_is_said_in_one_line(tmp_path, monkeypatch, text, options, message):
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path('space.py').write_text(text)
+    given = {'config': DEMO, 'space': 'space.py', 'out': 'out', 'metric': METRIC, 'storage': None}
+    given |= {'checkpoint': None, 'cfg_options': [], **options}
+    with pytest.raises((InputError, OSError), match=message) as error:
+        Search(Namespace(**given), ROOT / 'tools', 'tools/search.py')
+    assert '\n' not in str(error.value)
+    assert not list(tmp_path.rglob('0000*'))
