@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import TrialState
 
 from ...errors import InputError
-from ...files import check_writable
+from ...files import check_writable, locked
 from .results import best_trials, format_best, format_params, write_results
 from .space import Settings, Space, Target
 from .study import DONE, SharedStudy
@@ -104,7 +104,7 @@ class Search:
                 except BaseException:
                     self._shared.study.tell(trial, state=TrialState.FAIL)
                     raise
-                until_end.enter_context(self._shared.running(trial.number))
+                until_end.enter_context(locked(leaf))  # shows others that it is running
             try:
                 state, value = self._score(trial, settings)
             except TrialError as error:

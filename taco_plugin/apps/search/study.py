@@ -79,10 +79,8 @@ class SharedStudy:
         for name, value in facts.items():
             known = self.study.user_attrs.get(name, value)
             if has_begun and known != value:
-                raise InputError(
-                    f'{folder}: holds a search of which {name} is {known}, not {value}; give '
-                    'another --out'
-                )
+                reason = f'holds a search of which {name} is {known}, not {value}'
+                raise InputError(f'{folder}: {reason}; give another --out')
             self.study.set_user_attr(name, value)
 
     @contextmanager
@@ -104,10 +102,6 @@ class SharedStudy:
     def exclusive(self) -> AbstractContextManager:
         """Keeps other workers in this folder from beginning or ending a trial meanwhile."""
         return locked(self._folder)
-
-    def running(self, number: int) -> AbstractContextManager:
-        """Shows other workers that a trial is running, once its config is there."""
-        return locked(self.leaf(number))
 
     def count(self, *states: TrialState) -> int:
         """Number of trials in these states."""
