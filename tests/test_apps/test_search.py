@@ -19,7 +19,6 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from optuna.trial import TrialState
 
 import taco_plugin.plugin  # noqa: F401
 from taco_plugin.apps.search.search import Search
@@ -32,14 +31,8 @@ from taco_plugin.evaluation.record import EvaluatedRun
 
 ROOT = Path(__file__).parents[2]
 DEMO = str(ROOT / 'configs' / 'taco' / 'demo.py')
-METRIC = 'coco/bbox_mAP'
-SPACE = """
-first = [{'rate': rate} for rate in %s]
-def space(trial):
-    return {'optim_wrapper.optimizer.lr': trial.suggest_float('rate', 0, 1)}
-"""
 LR = 'optim_wrapper.optimizer.lr'
-GOOD = f'def space(trial): return {{{LR!r}: 0.1}}'
+GOOD = f'def space(trial): return {{{LR!r}: trial.suggest_float("rate", 0, 1)}}'
 # In place of a training: the higher the learning rate, the better, until it diverges.
 TRAIN = """
 import json, os, re, sys, time
@@ -73,7 +66,7 @@ SMALL = [
 @pytest.fixture
 def start(coco, tmp_path):
     """Starts the command in a folder whose train.py only pretends to train four epochs."""
-    tools = tmp_path / 'tools'
+    tools, space = tmp_path / 'tools', tmp_path / 'space.py'
     tools.mkdir()
     shutil.copy(ROOT / 'tools' / 'search.py', tools)
     (tools / 'train.py').write_text(TRAIN)
@@ -83,20 +76,23 @@ def start(coco, tmp_path):
     (tools / 'record.json').write_text(json.dumps({**asdict(record), 'run': asdict(run)}))
 
     def run(first, trials, pause=0.0):
-        (tmp_path / 'space.py').write_text(SPACE % first)
-        command = [sys.executable, tools / 'search.py', DEMO, '--trials', trials]
-        command += ['--space', tmp_path / 'space.py', '--out', tmp_path / 'out']
-        command += ['--cfg-options', 'train_cfg.max_epochs=4', 'train_cfg.val_interval=1']
-        pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
-        env = {**os.environ, 'PAUSE': str(pause), 'PYTHONPATH': str(ROOT)}
-        return subprocess.Popen([*map(str, command)], env=env, **pipes)
+        space.write_text(f'first = [{{"rate": rate}} for rate in {first}]\n{GOOD}')
+        command = [sys.executable, tools / 'search.py', DEMO, '--space', space, '--trials', trials]
+        command += ['--out', tmp_path / 'out', '--cfg-options', 'train_cfg.max_epochs=4']
+        return subprocess.Popen(
+            [*map(str, command), 'train_cfg.val_interval=1'],
+            **{'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True},
+            env={**os.environ, 'PAUSE': str(pause), 'PYTHONPATH': str(ROOT)},
+        )
 
     return run
 
 
-def study_of(out):
+def trials_of(out):
     backend = optuna.storages.journal.JournalFileBackend(str(out / 'journal.log'))
-    return optuna.load_study(study_name='out', storage=optuna.storages.JournalStorage(backend))
+    return optuna.load_study(
+        study_name='out', storage=optuna.storages.JournalStorage(backend)
+    ).trials
 
 
 def wait_for(*files):
@@ -121,22 +117,22 @@ def test_two_workers_share_a_search_and_one_is_killed(start, tmp_path):
     printed, stderr = workers[1].communicate(timeout=240)
     assert (workers[1].returncode, 'Traceback' in stderr) == (0, False), stderr
     assert not any(map(is_alive, trained))
-    trials = study_of(out).trials
-    states = [trial.state for trial in trials]
-    assert states.count(TrialState.FAIL) == 1
-    assert states.count(TrialState.COMPLETE) + states.count(TrialState.PRUNED) == 6
-    assert TrialState.PRUNED in states
-    (lost,) = (trial for trial in trials if trial.state == TrialState.FAIL)
+    trials = trials_of(out)
+    states = [trial.state.name for trial in trials]
+    assert states.count('FAIL') == 1
+    assert states.count('COMPLETE') + states.count('PRUNED') == 6
+    assert 'PRUNED' in states
+    lost = trials[states.index('FAIL')]
     assert [trial.params for trial in trials].count(lost.params) == 2
     assert f'trial {lost.number} was cut off; it will be tried again' in printed
     best = max(trials, key=lambda trial: trial.value or 0)
     assert best.params == {'rate': 0.8}
     assert [path.parent.name for path in out.rglob('*.pth')] == [f'{best.number:04}']
-    text = (out / 'best.py').read_text()
-    assert f'Result: {METRIC} 0.8000 on the validation split, in trial {best.number}.' in text
+    result = f'Result: coco/bbox_mAP 0.8000 on the validation split, in trial {best.number}.'
+    assert result in (out / 'best.py').read_text()
     assert Config.fromfile(out / 'best.py').optim_wrapper.optimizer.lr == 0.8
     rows = (out / 'trials.csv').read_text().splitlines()
-    assert f'{lost.number},fail,,0' in rows[lost.number + 1]
+    assert rows[lost.number + 1].startswith(f'{lost.number},fail,,')
     assert re.search(rf'^{best.number} +0.8000 +0.8$', printed, re.MULTILINE)
     assert all((out / name).stat().st_size > 9000 for name in ('history.png', 'importance.png'))
 
@@ -167,19 +163,18 @@ def test_a_trial_that_fails_is_one_line_but_a_mistake_of_the_user_ends_all(start
 
 def test_what_is_sampled_reaches_the_training(small_taco, run_tool, tmp_path, monkeypatch):
     monkeypatch.setenv('TACO_DATA_ROOT', f'{small_taco}/')
-    space = tmp_path / 'space.py'
+    out, space = tmp_path / 'out', tmp_path / 'space.py'
     space.write_text(
         'def space(trial, config):\n'
-        "    hue = trial.suggest_int('hue', 1, 9)\n"
-        "    steps = [dict(type='YOLOXHSVRandomAug', hue_delta=hue), *config.train_pipeline[3:]]\n"
+        "    steps = [dict(type='YOLOXHSVRandomAug', hue_delta=trial.suggest_int('hue', 1, 9))]\n"
+        '    pipeline = [*config.train_pipeline[:2], *steps, *config.train_pipeline[3:]]\n'
         "    return {'param_scheduler.1.eta_min': trial.suggest_float('eta', 1e-5, 1e-3),\n"
-        "            'train_dataloader.dataset.pipeline': [*config.train_pipeline[:2], *steps]}\n"
+        "            'train_dataloader.dataset.pipeline': pipeline}\n"
     )
-    out = tmp_path / 'out'
     command = ('search.py', DEMO, '--space', space, '--trials', 1, '--out', out)
     done = run_tool(*command, '--metric', 'coco/bbox_mAP_50', '--cfg-options', *SMALL)
     assert done.returncode == 0, done.stderr + done.stdout
-    (trial,) = study_of(out).trials
+    (trial,) = trials_of(out)
     (dumped,) = map(Config.fromfile, out.glob('trials/0000/*/vis_data/config.py'))
     assert dumped.param_scheduler[1].eta_min == trial.params['eta']
     augmentation = {'type': 'YOLOXHSVRandomAug', 'hue_delta': trial.params['hue']}
@@ -190,57 +185,41 @@ def test_what_is_sampled_reaches_the_training(small_taco, run_tool, tmp_path, mo
         dumped.pop(key), best.pop(key, None)
     assert dumped.to_dict() == best.to_dict()
     (record,) = out.glob('trials/0000/*/evaluations/val_1.json')
-    scores = json.loads(record.read_text())['metrics']['bbox']['coco']
-    assert trial.value == scores['mAP_50']
+    assert trial.value == json.loads(record.read_text())['metrics']['bbox']['coco']['mAP_50']
 
 
 def test_post_processing_scores_as_a_test_does(small_taco, run_tool, tmp_path, monkeypatch):
     monkeypatch.setenv('TACO_DATA_ROOT', f'{small_taco}/')
+    truth = json.loads((small_taco / 'annotations/val.json').read_text())
+    ids = sorted(category['id'] for category in truth['categories'])
     with torch.random.fork_rng(), DefaultScope.overwrite_default_scope('mmdet'):
         torch.manual_seed(0)
         model = MODELS.build(Config.fromfile(DEMO).model)
-        truth = json.loads((small_taco / 'annotations/val.json').read_text())
-        ids = sorted(category['id'] for category in truth['categories'])
-        head, present = model.bbox_head, ids.index(truth['annotations'][0]['category_id'])
-        for level, (label, box) in enumerate(
-            zip(head.multi_level_conv_cls, head.multi_level_conv_obj, strict=True)
-        ):  # of one class, above the threshold
-            torch.nn.init.constant_(box.bias, -level)
-            label.bias.data[present] = 2
+        for layer in model.bbox_head.multi_level_conv_cls:  # of a class that is there
+            layer.bias.data[ids.index(truth['annotations'][0]['category_id'])] = 2
         torch.save({'state_dict': model.state_dict()}, tmp_path / 'a.pth')
-    out, space = tmp_path / 'out', ROOT / 'configs/search/post_processing.py'
-    command = ('search.py', DEMO, '--space', space, '--trials', 4, '--out', out)
-    metric = 'coco/bbox_study_map'
-    command += ('--metric', metric, '--checkpoint', tmp_path / 'a.pth', '--cfg-options')
+    out, metric = tmp_path / 'out', 'coco/bbox_study_map'
+    command = ('search.py', DEMO, '--space', ROOT / 'configs/search/post_processing.py')
+    command += ('--trials', 4, '--out', out, '--metric', metric, '--checkpoint', tmp_path / 'a.pth')
     loose = (f'{split}_evaluator.iou_thresholds=[0.05]' for split in ('val', 'test'))
-    command += (*SMALL[:6], *loose)
-    done = run_tool(*command)
+    done = run_tool(*command, '--cfg-options', *SMALL[:6], *loose)
     assert done.returncode == 0, done.stderr
-    best = max(study_of(out).trials, key=lambda trial: trial.value)
+    best = max(trials_of(out), key=lambda trial: trial.value)
     assert best.value > 0
-    split = 'test_dataloader.dataset.ann_file=annotations/val.json'
     test = ('test.py', out / 'best.py', tmp_path / 'a.pth', '--work-dir', tmp_path / 'test')
+    split = 'test_dataloader.dataset.ann_file=annotations/val.json'
     assert run_tool(*test, '--cfg-options', split).returncode == 0
     (scores,) = (tmp_path / 'test').glob('*/*.json')
     assert json.loads(scores.read_text())[metric] == pytest.approx(best.value, abs=1e-6)
-    space = tmp_path / 'space.py'
-    space.write_text(GOOD)
-    done = run_tool(*command[:3], space, *command[4:])
-    assert f'{space}: {LR} needs training; leave out --checkpoint' in done.stderr
 
 
 @pytest.mark.parametrize('name', ['loss', 'schedule'])
 @pytest.mark.parametrize('leaf', ['demo', 'faster_rcnn', 'cascade_rcnn', 'retinanet', 'yolox'])
 def test_spaces_of_ours_fit_detectors_of_all_kinds(name, leaf):
-    target = Target(str(ROOT / f'configs/taco/{leaf}.py'), [], METRIC)
+    target = Target(str(ROOT / f'configs/taco/{leaf}.py'), [], 'coco/bbox_mAP')
     space = Space(str(ROOT / f'configs/search/{name}.py'), target)
-    fixed = {'gamma': 1.5, 'class_weights': 'none', 'alpha': 0.5}
-    fixed |= {
-        'lr_factor': 2.0,
-        'weight_decay_factor': 1.0,
-        'schedule': 'steps',
-        'warm_up_epochs': 1,
-    }
+    fixed = {'gamma': 1.5, 'class_weights': 'none', 'alpha': 0.5, 'warm_up_epochs': 1}
+    fixed |= {'lr_factor': 2.0, 'weight_decay_factor': 1.0, 'schedule': 'steps'}
     changed = target.apply(space.sample(optuna.trial.FixedTrial(fixed)))
     before, after = (one.optim_wrapper.optimizer.lr for one in (target.config, changed))
     assert after == before * (2 if name == 'schedule' else 1)
@@ -262,11 +241,9 @@ def test_spaces_of_ours_fit_detectors_of_all_kinds(name, leaf):
         ('def space(trial):\n    return [1]', {}, 'space.py: space must return a dict .*, not .1.'),
         (f'def space(trial): return {{{LR!r}: float("nan")}}', {}, 'lr must be of plain .* is nan'),
         ('def space(trial): return {"optim_wraper.optimizer.lr": 1}', {}, f'did you mean {LR}'),
-        ('def space(trial): return {"param_scheduler.9.end": 1}', {}, 'no param_scheduler.9.end; '),
         (GOOD, {'storage': 'sqlite:////no/such/folder/a.db'}, '--storage sqlite:.*: cannot be use'),
         (GOOD, {'storage': 'what://a:secret@b'}, r'--storage what://a:\*\*\*@b: cannot be used'),
         (GOOD, {'config': 'none.py'}, 'none.py'),
-        (GOOD, {'config': str(ROOT / 'configs/search/loss.py')}, 'loss.py: model: the config has'),
         (GOOD, {'cfg_options': ['lr']}, 'demo.py: no config of a training'),
         (GOOD, {'checkpoint': 'none.pth'}, '--checkpoint none.pth: no such file'),
     ],
@@ -275,9 +252,8 @@ def test_what_cannot_be_searched_is_said_in_one_line(tmp_path, monkeypatch, text
     monkeypatch.chdir(tmp_path)
     if text is not None:
         Path('space.py').write_text(text)
-    given = {'config': DEMO, 'space': 'space.py', 'out': 'out', 'metric': METRIC, 'storage': None}
-    given |= {'checkpoint': None, 'cfg_options': [], **options}
+    given = {'config': DEMO, 'space': 'space.py', 'out': 'out', 'metric': 'coco/bbox_mAP'}
+    given |= {'storage': None, 'checkpoint': None, 'cfg_options': [], **options}
     with pytest.raises((InputError, OSError), match=message) as error:
         Search(Namespace(**given), ROOT / 'tools', 'tools/search.py')
     assert '\n' not in str(error.value)
-    assert not list(tmp_path.rglob('0000*'))

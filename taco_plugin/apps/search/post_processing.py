@@ -47,16 +47,16 @@ class RawPredictions:
         weights = best_checkpoint(checkpoint) if os.path.isdir(checkpoint) else Path(checkpoint)
         if not weights.is_file():
             raise InputError(f'--checkpoint {weights}: no such file')
-        if not file.exists() or file.stat().st_mtime < weights.stat().st_mtime:
-            with stage('predicting the validation split once'):
-                self._predict(target, weights, file, tools)
+        leaf = self._make_leaf(target, weights, file.with_suffix('.py'))
+        with stage('predicting the validation split once'):
+            self._predict(leaf, weights, file, tools)
         self._samples = mmengine.load(file)
         init_default_scope(config.get('default_scope') or 'mmdet')
         dataset = DATASETS.build({**config.val_dataloader.dataset, 'lazy_init': True})
         self._metric = METRICS.build(config.val_evaluator)
         self._metric.dataset_meta = dataset.metainfo
 
-    def _predict(self, target: Target, weights: Path, file: Path, tools: Path) -> None:
+    def _make_leaf(self, target: Target, weights: Path, leaf: Path) -> str:
         settings = {
             f'{self._path}.score_thr': _LEAST_SCORE,
             f'{self._path}.nms': {'type': 'nms', 'iou_threshold': 1.0},
@@ -64,8 +64,16 @@ class RawPredictions:
             'test_dataloader': target.config.val_dataloader.to_dict(),
             'test_evaluator': [],
         }
+        date = weights.stat().st_mtime_ns
+        return target.make_leaf(leaf, f'Boxes of {weights} ({date}) before suppression.', settings)
+
+    def _predict(self, text: str, weights: Path, file: Path, tools: Path) -> None:
+        """Predicts, unless the boxes of this config and these weights are there."""
         leaf, new, log = (file.with_suffix(suffix) for suffix in ('.py', '.new.pkl', '.log'))
-        leaf.write_text(target.make_leaf(leaf, 'Boxes before suppression.', settings))
+        if file.exists() and leaf.exists() and leaf.read_text() == text:
+            return
+        file.unlink(missing_ok=True)
+        leaf.write_text(text)
         command = [sys.executable, tools / 'test.py', leaf, weights, '--out', new]
         command += ['--work-dir', file.with_suffix('')]
         with log.open('w') as output:

@@ -21,6 +21,7 @@ DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 _HEARTBEAT = 60  # seconds
 _STARTUP_TRIALS = 5  # of each of Hyperband's brackets, before the sampler learns from them
 warnings.filterwarnings('ignore', category=optuna.exceptions.ExperimentalWarning)
+warnings.filterwarnings('ignore', 'Heartbeat of storage')  # see SharedStudy.beat
 _put_on_waiting_list = RetryHeartbeatStaleTrialCallback(max_retry=3)
 
 
