@@ -195,8 +195,12 @@ def test_post_processing_scores_as_a_test_does(small_taco, run_tool, tmp_path, m
     with torch.random.fork_rng(), DefaultScope.overwrite_default_scope('mmdet'):
         torch.manual_seed(0)
         model = MODELS.build(Config.fromfile(DEMO).model)
-        for layer in model.bbox_head.multi_level_conv_cls:  # of a class that is there
-            layer.bias.data[ids.index(truth['annotations'][0]['category_id'])] = 2
+        model.init_weights()
+        head, label = model.bbox_head, ids.index(truth['annotations'][0]['category_id'])
+        for level in range(3):  # boxes of a class that is there, which overlap
+            head.multi_level_conv_cls[level].bias.data[label] = 2
+            head.multi_level_conv_reg[level].bias.data[2:] = 1
+            head.multi_level_conv_obj[level].bias.data.fill_(-level)
         torch.save({'state_dict': model.state_dict()}, tmp_path / 'a.pth')
     out, metric = tmp_path / 'out', 'coco/bbox_study_map'
     command = ('search.py', DEMO, '--space', ROOT / 'configs/search/post_processing.py')
