@@ -110,12 +110,14 @@ def is_alive(process):
 
 
 def test_two_workers_share_a_search_and_one_is_killed(start, tmp_path):
-    workers = [start([0.8, 0.7, 0.6, 0.5, 0.4, 0.3], 6, pause=0.6) for _ in range(2)]
-    out = tmp_path / 'out'
-    trained = wait_for(*(out / 'trials' / name / 'pid' for name in ('0000', '0001')))
-    workers[0].kill()
-    printed, stderr = workers[1].communicate(timeout=240)
-    assert (workers[1].returncode, 'Traceback' in stderr) == (0, False), stderr
+    first, out = [0.8, 0.7, 0.6, 0.5, 0.4, 0.3], tmp_path / 'out'
+    killed = start(first, 6, pause=600)
+    trained = wait_for(out / 'trials' / '0000' / 'pid')
+    worker = start(first, 6, pause=0.6)
+    trained += wait_for(out / 'trials' / '0001' / 'pid')
+    killed.kill()
+    printed, stderr = worker.communicate(timeout=240)
+    assert (worker.returncode, 'Traceback' in stderr) == (0, False), stderr
     assert not any(map(is_alive, trained))
     trials = trials_of(out)
     states = [trial.state.name for trial in trials]
@@ -123,6 +125,7 @@ def test_two_workers_share_a_search_and_one_is_killed(start, tmp_path):
     assert states.count('COMPLETE') + states.count('PRUNED') == 6
     assert 'PRUNED' in states
     lost = trials[states.index('FAIL')]
+    assert lost.number == 0
     assert [trial.params for trial in trials].count(lost.params) == 2
     assert f'trial {lost.number} was cut off; it will be tried again' in printed
     best = max(trials, key=lambda trial: trial.value or 0)
