@@ -2,8 +2,6 @@
 
 import copy
 import os
-from collections.abc import Mapping, MutableMapping
-from difflib import get_close_matches
 from typing import Any
 
 from .class_counts import Config, set_class_counts, type_name, walk
@@ -106,40 +104,6 @@ def fine_tune(config: Config) -> None:
         {'type': 'LinearLR', 'start_factor': 0.001, 'by_epoch': False, 'begin': 0, 'end': 500},
         {'type': 'MultiStepLR', **step},
     ]
-
-
-def set_options(config: Any, options: Mapping[str, Any]) -> None:  # noqa: ANN401
-    """Sets options in ``config``, in place, as ``--cfg-options`` does, but refuses unknown keys.
-
-    A key that is new may only be an argument of something that has a ``type``, whose constructor
-    would refuse it.
-
-    Args:
-        config: A config that was loaded.
-        options: Dotted keys -> values; a place in a list is a number.
-
-    Raises:
-        InputError: If there is no such key.
-
-    >>> from mmengine.config import Config
-    >>> set_options(Config(dict(train_cfg=dict(max_epochs=3))), {'train_cfg.max_epoch': 2})
-    Traceback (most recent call last):
-    taco_plugin.errors.InputError: train_cfg.max_epoch: the config has no such key, but max_epochs
-    """
-    for key in options:
-        node: Any = getattr(config, '_cfg_dict', config)
-        *parents, last = key.split('.')
-        for place, part in enumerate([*parents, last]):
-            is_list = isinstance(node, list | tuple)
-            names = [str(number) for number in range(len(node))] if is_list else list(node or ())
-            if part in names:
-                node = node[int(part)] if is_list else node[part]
-                node = node if isinstance(node, MutableMapping | list | tuple) else {}
-            elif place < len(parents) or is_list or 'type' not in node:
-                shown = ', '.join(get_close_matches(part, names) or names) or 'nothing in it'
-                at = '.'.join([*parents, last][: place + 1])
-                raise InputError(f'{at}: the config has no such key, but {shown}')
-    config.merge_from_dict(dict(options))
 
 
 def _check_model(root: Config, taxonomy: str) -> None:

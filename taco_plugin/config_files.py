@@ -2,10 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from .class_counts import walk
 from .errors import InputError, describe_error
 
 
@@ -42,3 +44,37 @@ def parse_options(cfg_options: Sequence[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser()
     parser.add_argument('--options', nargs='*', action=DictAction, default={})
     return parser.parse_args(['--options', *cfg_options]).options
+
+
+def split_key(key: str) -> list[str | int]:
+    """The parts of a dotted key; a place in a list is a number.
+
+    >>> split_key('param_scheduler.0.end')
+    ['param_scheduler', 0, 'end']
+    """
+    return [int(part) if part.isdigit() else part for part in key.split('.')]
+
+
+def check_key(config: Config, key: str) -> None:
+    """Refuses a dotted key that a config does not have, as misspelt ones would load silently.
+
+    An argument of something with a ``type`` may be new: its constructor refuses what it lacks.
+
+    Raises:
+        InputError: If there is no such key; names similar ones.
+    """
+    node: Any = config._cfg_dict
+    *parents, last = split_key(key)
+    for part in parents:
+        node = node[part] if _has(node, part) else None
+    if not _has(node, last) and not (isinstance(node, dict) and 'type' in node):
+        dicts = walk(config._cfg_dict)
+        keys = [f'{path}.{name}'.lstrip('.') for path, one in dicts for name in one]
+        near = ' or '.join(get_close_matches(key, keys)) or 'another key'
+        raise InputError(f'the config has no {key}; did you mean {near}?')
+
+
+def _has(node: object, part: object) -> bool:
+    if isinstance(node, list):
+        return isinstance(part, int) and part < len(node)
+    return isinstance(node, dict) and part in node

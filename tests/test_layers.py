@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / 'taco_plugin'
 
 LAYERS = [
     {'errors'},
-    {'files', 'images', 'options', 'checkpoint_files', 'config_files'},
+    {'files', 'images', 'options', 'checkpoint_files'},
     {'command_line'},  # runs stock scripts, for which it calls compat: see ALLOWED
     {'taxonomies'},
     {'coco'},
@@ -17,7 +17,7 @@ LAYERS = [
     {'compat'},
     {'datasets', 'models', 'evaluation', 'visualization'},
     {'engine'},
-    {'config', 'plugin', 'tiles'},
+    {'config', 'config_files', 'plugin', 'tiles'},
     {'apps', 'd2'},
 ]
 SIDEWAYS = {

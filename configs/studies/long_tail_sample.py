@@ -28,9 +28,13 @@ _FASTER_RCNN = {
 }
 
 
-def _run(name: str, dataset: str = 'train_dataloader.dataset') -> dict:
-    options = {**_FASTER_RCNN, f'{dataset}.pipeline': FLIPPED}
+def _run(name: str, dataset: str = 'train_dataloader.dataset', **options: object) -> dict:
+    options |= {**_FASTER_RCNN, f'{dataset}.pipeline': FLIPPED}
     return {'config': f'../taco/{name}.py', 'options': options}
+
+
+# In the sample, each class is in a tenth of the photographs at least.
+_REPEATS = {'train_dataloader.dataset.oversample_thr': 0.5}
 
 
 sample = True
@@ -39,7 +43,7 @@ test_fraction = 0.2
 runs = {
     'plain': _run('faster_rcnn'),
     'weighted cross-entropy': _run('faster_rcnn_weighted_ce'),
-    'repeats': _run('faster_rcnn_repeat_factor', 'train_dataloader.dataset.dataset'),
+    'repeats': _run('faster_rcnn_repeat_factor', 'train_dataloader.dataset.dataset', **_REPEATS),
     'Seesaw': _run('faster_rcnn_seesaw'),
     'EQLv2': _run('faster_rcnn_eqlv2'),
 }

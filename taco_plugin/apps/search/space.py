@@ -7,7 +7,6 @@ import keyword
 import os
 import runpy
 import traceback
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,13 @@ import optuna
 from mmengine.config import Config, ConfigDict
 from yapf.yapflib.yapf_api import FormatCode
 
-from ...class_counts import walk
-from ...config_files import parse_options, read_config
+from ...config_files import check_key, parse_options, read_config, split_key
 from ...errors import InputError, describe_error
 
 Settings = dict[str, Any]
 """Dotted key -> value, which takes the place of what the config has there."""
 
 _REHEARSALS = 20
-_MISSING = object()
 _MONITORS = ('default_hooks.checkpoint.save_best', 'default_hooks.early_stopping.monitor')
 
 
@@ -48,25 +45,11 @@ class Target:
         if self.config.default_hooks.checkpoint.get('save_best') != metric:
             self._given |= dict.fromkeys(_MONITORS, metric)
 
-    def find(self, key: str, where: str) -> None:
-        """Raises an InputError that begins with ``where`` unless the config has a dotted key."""
-        node: Any = self.config._cfg_dict
-        for part in _split(key):
-            node = node[part] if _has(node, part) else _MISSING
-        if node is _MISSING:
-            dicts = walk(self.config._cfg_dict)
-            keys = [f'{path}.{name}'.lstrip('.') for path, one in dicts for name in one]
-            near = ' or '.join(get_close_matches(key, keys)) or 'another key'
-            raise InputError(
-                f'{where}: the config has no {key}; did you mean {near}? To add a setting, give '
-                'the whole dict that it belongs to'
-            )
-
     def apply(self, settings: Settings) -> Config:
-        """A copy of the config with settings whose keys it has."""
+        """A copy of the config with settings that :func:`check_key` lets through."""
         config = copy.deepcopy(self.config)
         for key, value in settings.items():
-            *parents, last = _split(key)
+            *parents, last = split_key(key)
             node: Any = config._cfg_dict
             for part in parents:
                 node = node[part]
@@ -79,19 +62,9 @@ class Target:
         escaped = docstring.replace('\\', r'\\').replace('"""', r'\"\"\"')
         lines = [f'"""{escaped}\n"""\n\n_base_ = {base!r}\n']
         for key, value in (self._given | settings).items():
-            lines.append(f'_base_{"".join(map(_subscript, _split(key)))} = {value!r}')
+            lines.append(f'_base_{"".join(map(_subscript, split_key(key)))} = {value!r}')
         style = {'based_on_style': 'pep8', 'column_limit': 100}
         return FormatCode('\n'.join(lines) + '\n', style_config=style)[0]
-
-
-def _split(key: str) -> list[Any]:
-    return [int(part) if part.isdigit() else part for part in key.split('.')]
-
-
-def _has(node: object, part: object) -> bool:
-    if isinstance(node, list):
-        return isinstance(part, int) and part < len(node)
-    return isinstance(node, dict) and part in node
 
 
 def _subscript(part: Any) -> str:  # noqa: ANN401
@@ -131,7 +104,10 @@ class Space:
             reason = f'space must return a dict of dotted keys and values, not {settings!r}'
             raise InputError(f'{self.path}: {reason}')
         for key, value in settings.items():
-            self._target.find(key, self.path)
+            try:
+                check_key(self._target.config, key)
+            except InputError as error:
+                raise InputError(f'{self.path}: {error}') from None
             try:
                 settings[key] = ast.literal_eval(repr(value))
             except (ValueError, SyntaxError):

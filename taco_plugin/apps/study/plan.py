@@ -11,12 +11,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from ...class_counts import walk
 from ...coco import read_coco
-from ...command_line import make_parser
-from ...config import set_options, use_taco
+from ...config import use_taco
+from ...config_files import check_key, read_config
 from ...errors import InputError, describe_error
 from ...files import to_json, write_files
 from .definition import Run, Study
@@ -24,13 +24,6 @@ from .trials import STOP, Trial
 
 _TIMED = 4
 """Iterations that are timed for the estimate; the first does not count."""
-
-
-def parse_options(texts: Sequence[str]) -> dict[str, Any]:
-    """Reads ``KEY=VALUE`` as MMDetection's commands do."""
-    parser = make_parser('')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
-    return parser.parse_args(['--cfg-options', *texts]).cfg_options if texts else {}
 
 
 def join_splits(data: Path) -> None:
@@ -73,18 +66,15 @@ def plan_trials(study: Study, out: Path, options: Mapping[str, Any]) -> list[Tri
 
 
 def _load(run: Run, taxonomy: str, options: Mapping[str, Any]) -> Config:
-    try:
-        config = Config.fromfile(run.config)
-    except InputError as error:
-        raise InputError(f'{run.config}: {error}') from None
-    except Exception as error:  # whatever the code in it raises
-        raise InputError(f'{run.config}: {describe_error(error)}') from None
+    config = read_config(str(run.config))
     if config.get('taxonomy') != taxonomy:
         use_taco(config, taxonomy=taxonomy)
-    try:
-        set_options(config, options)
-    except InputError as error:
-        raise InputError(f'{run.name}: {error}') from None
+    for key in options:
+        try:
+            check_key(config, key)
+        except InputError as error:
+            raise InputError(f'{run.name}: {error}') from None
+    config.merge_from_dict(dict(options))
     return config
 
 

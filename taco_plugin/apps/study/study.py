@@ -14,10 +14,11 @@ from queue import SimpleQueue
 from filelock import FileLock, Timeout
 
 from ...command_line import stage
+from ...config_files import parse_options
 from ...errors import InputError
 from ...files import check_writable, format_table, to_json, write_files
 from .definition import Run, Study, read_study
-from .plan import estimate, join_splits, parse_options, plan_trials
+from .plan import estimate, join_splits, plan_trials
 from .trials import Interruption, Launcher, Trial, conduct
 
 
