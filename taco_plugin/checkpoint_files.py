@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InputError
@@ -21,6 +22,26 @@ KINDS = {
     rb'': 'cut short or damaged, or of another format; copy or download it again',
 }
 """What the first bytes of a file that cannot be loaded say about it."""
+
+
+DEFAULT_THRESHOLD = 0.3
+
+
+@dataclass(frozen=True)
+class Run:
+    """Files of a trained detector, and what was found out about its confidence threshold.
+
+    Args:
+        config: Empty if the detector is in an exported file.
+        checkpoint: Its weights, or the exported file.
+        threshold: Least confidence of a prediction.
+        note: Where that comes from.
+    """
+
+    config: str
+    checkpoint: str
+    threshold: float = DEFAULT_THRESHOLD
+    note: str = 'no evaluation to take it from'
 
 
 def best_checkpoint(work_dir: str | Path) -> Path:

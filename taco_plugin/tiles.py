@@ -46,7 +46,7 @@ def use_tiles(
             default two and a half tiles.
         train: Share of the training images that are tiles, in [0, 1]; the others are whole.
         litter_fraction: Share of these tiles that are cut around litter.
-        tiling: Further arguments of :class:`~.models.detectors.tiled_detector.Tiling`.
+        tiling: Further arguments of :class:`~.models.detectors.tiling.Tiling`.
 
     Raises:
         InputError: If the config is on tiles already, has no ``Resize`` that keeps the aspect

@@ -16,8 +16,9 @@ LAYERS = [
     {'boxes', 'class_counts'},
     {'compat'},
     {'datasets', 'models', 'evaluation', 'visualization'},
-    {'engine'},
+    {'engine', 'runtime'},
     {'config', 'config_files', 'plugin', 'tiles'},
+    {'detector'},
     {'apps', 'd2'},
 ]
 SIDEWAYS = {
@@ -31,7 +32,7 @@ SIDEWAYS = {
 ALLOWED = {('command_line', 'compat')}
 TORCH_FREE = {
     *('errors', 'files', 'images', 'checkpoint_files', 'command_line', 'taxonomies', 'coco'),
-    'boxes',
+    *('boxes', 'runtime'),
 }
 
 

@@ -36,6 +36,8 @@ def _parse_args() -> Namespace:
     )
     add('--out', metavar='DIR', required=True, help='folder for the results; new or empty')
     add('--run', metavar='DIR', help='work dir of a training: its config and best checkpoint')
+    add('--onnx', metavar='FILE', help='in place of --run: a file that tools/export.py wrote')
+    add('--openvino', metavar='FILE', help='the same, an XML file of OpenVINO')
     add('--config', metavar='FILE', help='in place of --run, with --checkpoint')
     add('--checkpoint', metavar='FILE', help='weights for --config')
     add(
@@ -57,8 +59,13 @@ def _parse_args() -> Namespace:
     add('--resume', action='store_true', help='go on where an interrupted run with this OUT was')
     add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as for tools/test.py')
     args = parser.parse_args()
-    if bool(args.run) == bool(args.config) or bool(args.config) != bool(args.checkpoint):
-        raise InputError('give either --run, or --config and --checkpoint')
+    given = [one for one in (args.run, args.config, args.onnx, args.openvino) if one]
+    if len(given) != 1 or bool(args.config) != bool(args.checkpoint):
+        raise InputError('give one of --run, --config with --checkpoint, --onnx, --openvino')
+    if args.cfg_options and (args.onnx or args.openvino):
+        raise InputError('--cfg-options change a config, which an exported file has not')
+    if bool(args.openvino) != given[0].endswith('.xml'):
+        raise InputError(f'{given[0]!r}: --openvino takes an XML file, and nothing else does')
     return args
 
 
@@ -66,8 +73,9 @@ def main() -> None:
     """Entry point."""
     args = _parse_args()
     is_first = os.environ.get('RANK', '0') == '0'
-    with stage('loading MMDetection') if is_first else nullcontext():
-        import taco_plugin.plugin  # noqa: F401
+    with stage('loading the detector') if is_first else nullcontext():
+        if args.run or args.config:
+            import taco_plugin.plugin  # noqa: F401
         from taco_plugin.apps.predict.predict import predict
         from taco_plugin.apps.predict.results import format_summary
     summary = predict(args)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from taco_plugin.evaluation.coco_scores import score_results
 from taco_plugin.evaluation.detections import box_results
 from taco_plugin.evaluation.evaluate import Evaluation, read_truth
-from taco_plugin.models.detectors.tiled_detector import Tiling
+from taco_plugin.models.detectors.tiling import Tiling
 
 _INPUT = 640
 """Longest side of the photographs in which boxes are small or not, however they are tested."""

@@ -314,7 +314,7 @@ def test_the_threshold_is_that_of_the_newest_best_f1(call, inputs, work, tmp_pat
         path.touch()
         curves = Namespace(best_f1=0.5, best_threshold=threshold)
         records[path] = Namespace(run=Namespace(time=name), curves=curves)
-    monkeypatch.setattr('taco_plugin.apps.predict.detector.read_record', records.get)
+    monkeypatch.setattr('taco_plugin.detector.read_record', records.get)
     summary = call(inputs / 'a' / 'x.png', out=tmp_path / 'out', run=str(run), write=['json'])
     assert summary['threshold'] == 0.9
     assert summary['threshold_is'].endswith('val_2.json')

@@ -7,8 +7,8 @@ from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 from pycocotools import mask as rle
 
+from ...runtime.prediction import Prediction
 from ...visualization.photo import Color
-from .detector import Prediction
 
 _DARK = (26, 26, 26)
 _FILL = 0.35

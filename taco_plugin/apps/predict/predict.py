@@ -13,22 +13,39 @@ from datetime import timedelta
 from operator import add
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
-from torch import distributed
+import numpy as np
 from tqdm import tqdm
 
+from ...checkpoint_files import Run
 from ...errors import describe_error
 from ...files import to_json, write_files
-from ...images import strict_pillow
-from .detector import Detector, Run, find_run
+from ...images import read_photograph, strict_pillow
+from ...runtime.detector import ExportedDetector
+from ...runtime.metadata import show
+from ...runtime.prediction import Prediction
+from ...runtime.sessions import open_session
 from .journal import Journal, begin, read_journal
-from .reading import Item, map_ahead, read_frames, read_photograph
+from .reading import Item, map_ahead, read_frames
 from .results import SCHEMA_VERSION, make_files, summarize
 from .sources import Source, find_sources
 from .writing import NEED_PIXELS, Film, write_image
 
 _MOST_WORKERS = 8
+
+
+class _Detector(Protocol):
+    """Of MMDetection, or exported."""
+
+    classes: Sequence[str]
+    fingerprint: str
+
+    def prepare(self, image: np.ndarray, path: str) -> dict[str, Any]:
+        """Makes the input of a decoded image, BGR, uint8, shape (H, W, 3)."""
+
+    def predict(self, batch: Sequence[dict[str, Any]]) -> list[Prediction]:
+        """Predicts images that were prepared."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,8 @@ def predict(options: Namespace) -> dict[str, Any] | None:
         if rank == 0:
             detector, plans[0] = _prepare(options)
         if count > 1:
+            from torch import distributed
+
             distributed.broadcast_object_list(plans)
         plan: _Plan = plans[0]
         detector = detector or _load_detector(plan.run, options)
@@ -93,6 +112,8 @@ def _joined() -> Iterator[tuple[int, int]]:
     if count == 1:
         yield 0, 1
         return
+    from torch import distributed
+
     # Nothing but a few texts is exchanged, and the first may wait long for the last.
     distributed.init_process_group('gloo', timeout=timedelta(days=30))
     try:
@@ -101,13 +122,27 @@ def _joined() -> Iterator[tuple[int, int]]:
         distributed.destroy_process_group()
 
 
-def _load_detector(run: Run, options: Namespace) -> Detector:
+def _load_detector(run: Run, options: Namespace) -> _Detector:
+    if not run.config:
+        path, threshold = run.checkpoint, run.threshold
+        return ExportedDetector(path, threshold, tiles=options.tiles, device=options.device)
+    from ...detector import Detector
+
     return Detector(run, options.device, options.cfg_options, tiles=options.tiles)
 
 
-def _prepare(options: Namespace) -> tuple[Detector, _Plan]:
+def _find_run(options: Namespace) -> Run:
+    if path := options.onnx or options.openvino:
+        threshold = open_session(path).metadata.threshold
+        return Run('', path, threshold, f'that in {show(path)}')
+    from ...detector import find_run
+
+    return find_run(options.run) if options.run else Run(options.config, options.checkpoint)
+
+
+def _prepare(options: Namespace) -> tuple[_Detector, _Plan]:
     """Checks everything before anything is written."""
-    run = find_run(options.run) if options.run else Run(options.config, options.checkpoint)
+    run = _find_run(options)
     if options.threshold is not None:
         run = replace(run, threshold=options.threshold, note='as given')
     folder, sources = find_sources(options.inputs, options.out)
@@ -141,7 +176,7 @@ def _write_results(
     ]
     summary = {
         'schema_version': SCHEMA_VERSION,
-        'model': {'config': plan.run.config, 'checkpoint': plan.run.checkpoint},
+        'model': {'config': plan.run.config or None, 'checkpoint': plan.run.checkpoint},
         'threshold': plan.run.threshold,
         'threshold_is': plan.run.note,
         'images_per_second': speed,
@@ -159,7 +194,7 @@ class _Share:
     """The part of the work that one process does: every ``count``-th block."""
 
     def __init__(
-        self, detector: Detector, plan: _Plan, options: Namespace, rank: int, count: int
+        self, detector: _Detector, plan: _Plan, options: Namespace, rank: int, count: int
     ) -> None:
         self._detector, self._options = detector, options
         self._done, self._is_first = plan.done, rank == 0

@@ -1,22 +1,17 @@
 """Reads photographs and videos, and computes a little ahead of who asks for the results."""
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 from threading import Event
 from typing import Any, TypeVar
 
 import cv2
 import numpy as np
-from PIL import UnidentifiedImageError
 
-from ...images import decode_size
-from .detector import Prediction
+from ...runtime.prediction import Prediction
 from .sources import Source
 
 In = TypeVar('In')
@@ -70,32 +65,6 @@ def read_frames(index: int, source: Source, stop: Event) -> Iterator[Item]:
             yield Item(index, source, frame, rate or 25.0, expected, seconds, pixels)
     finally:
         capture.release()
-
-
-def read_photograph(path: str) -> np.ndarray:
-    """Decodes a photograph, rotated according to EXIF, as stock MMDetection does.
-
-    Transparency is ignored, CMYK and grey become colour, and 16 bits 8.
-
-    Returns:
-        BGR, uint8, shape (H, W, 3).
-
-    Raises:
-        Exception: Any, if it is missing or damaged; OpenCV would fill what is missing with grey.
-    """
-    if not os.path.isfile(path):  # a pipe would block
-        raise OSError('not a file' if os.path.exists(path) else 'no such file')
-    data = Path(path).read_bytes()
-    try:
-        size = decode_size(BytesIO(data))
-    except UnidentifiedImageError:
-        raise ValueError('not an image, or of an unknown format') from None
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise ValueError('of a format that OpenCV cannot decode')
-    if pixels.shape[1::-1] != size:
-        raise ValueError(f'decoded to {pixels.shape[1::-1]} pixels instead of {size}')
-    return pixels
 
 
 def map_ahead(

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...errors import InputError
 from ...files import stage_folder
+from ...runtime.prediction import Prediction
 from ...taxonomies.palette import palette
-from .detector import Prediction
 from .picture import draw_prediction
 from .reading import Item
 

@@ -8,12 +8,8 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
-from torchvision.transforms.v2.functional import resize
 
-from .views import View
-
-_EDGE = 6
-"""Distance from the inner edge of a tile, in pixels, up to which it may have cut a box."""
+from .views import EDGE, View, cut_pixels
 
 
 def scale_of(sample: DetDataSample, like: Tensor) -> Tensor:
@@ -23,12 +19,8 @@ def scale_of(sample: DetDataSample, like: Tensor) -> Tensor:
 
 def cut_view(image: Tensor, view: View) -> Tensor:
     """Pixels of a view, shape (C, height, width)."""
-    left, top, right, bottom = view.box
-    part = image[:, top:bottom, left:right]
-    if part.shape[1:] == view.size:
-        return part
-    # As ``Resize`` does, by which the detector has learned: smoother pixels are less litter to it.
-    return resize(part, list(view.size), antialias=False)
+    pixels = cut_pixels(image.permute(1, 2, 0).numpy(force=True), view)
+    return torch.from_numpy(pixels).to(image.device).permute(2, 0, 1)
 
 
 def describe_view(sample: DetDataSample, view: View) -> DetDataSample:
@@ -56,7 +48,7 @@ def locate(found: InstanceData, view: View, sample: DetDataSample) -> InstanceDa
     boxes = found.bboxes + corner
     inside = (boxes * scale - edges) * scale.new_tensor([1, 1, -1, -1])
     inner = torch.tensor(view.inner, device=boxes.device)
-    found.bboxes, found.is_cut = boxes, ((inside <= _EDGE) & inner).any(dim=1)
+    found.bboxes, found.is_cut = boxes, ((inside <= EDGE) & inner).any(dim=1)
     if 'masks' in found:
         left, top = corner[:2].round().int().tolist()
         found.masks = [_crop(mask, left, top) for mask in found.masks]

@@ -3,6 +3,12 @@
 import math
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
+
+EDGE = 6
+"""Distance from the inner edge of a tile, in pixels, up to which it may have cut a box."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -24,6 +30,21 @@ class View:
     def is_whole(self) -> bool:
         """Whether it shows all of the image."""
         return not any(self.inner)
+
+    def cuts(self, boxes: np.ndarray) -> np.ndarray:
+        """Whether an inner edge may have cut each box, xyxy in pixels of the image."""
+        inside = (boxes - self.box) * [1, 1, -1, -1]
+        return ((inside <= EDGE) & self.inner).any(axis=1)
+
+
+def cut_pixels(image: np.ndarray, view: View) -> np.ndarray:
+    """Pixels of a view of an image, shapes (height, width, C)."""
+    left, top, right, bottom = view.box
+    part = image[top:bottom, left:right]
+    if part.shape[:2] == view.size:
+        return part
+    # As ``Resize`` does, by which the detector has learned: smoother pixels are less litter to it.
+    return cv2.resize(part, view.size[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def tile_starts(size: int, tile: int, overlap: float) -> list[int]:

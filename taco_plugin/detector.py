@@ -4,8 +4,7 @@ import argparse
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +13,19 @@ import torch
 from mmcv.transforms import Compose
 from mmdet.registry import DATASETS, MODELS
 from mmdet.structures import DetDataSample
-from mmdet.structures.mask import encode_mask_results, mask2bbox
+from mmdet.structures.mask import mask2bbox
 from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config, DictAction
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from ...checkpoint_files import best_checkpoint
-from ...engine.hooks.class_check_hook import load_weights
-from ...errors import InputError, describe_error
-from ...evaluation.record import read_record
-from ...tiles import use_tiles
-
-DEFAULT_THRESHOLD = 0.3
-
-Prediction = dict[str, Any]
-"""Detections of an image: ``size`` (width and height), ``boxes`` (each label, score, x, y, width
-and height, pixels; the surest first) and, of a detector of masks, ``masks`` (RLEs)."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """Files of a trained detector, and what was found out about its confidence threshold."""
-
-    config: str
-    checkpoint: str
-    threshold: float = DEFAULT_THRESHOLD
-    note: str = 'no evaluation to take it from'
+from .checkpoint_files import Run, best_checkpoint
+from .engine.hooks.class_check_hook import load_weights
+from .errors import InputError, describe_error
+from .evaluation.record import read_record
+from .runtime.prediction import Prediction, make_prediction
+from .tiles import use_tiles
 
 
 def find_run(work_dir: str) -> Run:
@@ -81,8 +65,12 @@ class Detector:
         device: As PyTorch names it; the first accelerator, else the CPU, if None.
         options: ``KEY=VALUE`` as for ``tools/test.py``, which override the config.
         tiles: Whether to predict in tiles, see :func:`~taco_plugin.tiles.use_tiles`.
+        changes: Made to the config, in place, before anything is built from it.
 
     Attributes:
+        config: As it was built.
+        dataset: Of the test split, not loaded.
+        model: On the device, in evaluation mode.
         classes: Their names, in the order of the labels.
         fingerprint: Hash of its model, weights and test pipeline.
 
@@ -91,10 +79,18 @@ class Detector:
     """
 
     def __init__(
-        self, run: Run, device: str | None, options: Sequence[str], *, tiles: bool
+        self,
+        run: Run,
+        device: str | None,
+        options: Sequence[str],
+        *,
+        tiles: bool,
+        changes: Sequence[Callable[[Config], None]] = (),
     ) -> None:
         self._device, self._threshold = _check_device(device), run.threshold
-        config = _read_config(run.config, options, tiles=tiles)
+        self.config = config = _read_config(run.config, options, tiles=tiles)
+        for change in changes:
+            change(config)
         steps = [dict(step) for step in get_test_pipeline_cfg(config)]
         loaders = [step for step in steps if 'Load' in str(step['type'])]
         steps = [step for step in steps if step not in loaders]
@@ -102,8 +98,9 @@ class Detector:
         try:
             init_default_scope(config.get('default_scope') or 'mmdet')
             dataset = {**_inner(config.test_dataloader.dataset), 'lazy_init': True}
-            self.classes = tuple(DATASETS.build(dataset).metainfo['classes'])
-            self._model = revert_sync_batchnorm(MODELS.build(config.model))
+            self.dataset = DATASETS.build(dataset)
+            self.classes = tuple(self.dataset.metainfo['classes'])
+            self.model = revert_sync_batchnorm(MODELS.build(config.model))
             self._steps = Compose(steps)
         except (InputError, OSError):
             raise
@@ -112,16 +109,16 @@ class Detector:
         check = (config.get('default_hooks') or {}).get('class_check') or {}
         self._load(run.checkpoint, strict=check.get('strict', True))
         digest = hashlib.sha256(repr([config.model, steps]).encode())
-        for tensor in self._model.state_dict().values():
+        for tensor in self.model.state_dict().values():
             digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
         self.fingerprint = digest.hexdigest()
-        self._model.to(self._device).eval()
+        self.model.to(self._device).eval()
 
     def _load(self, path: str, *, strict: bool) -> None:
         load = CheckpointLoader.load_checkpoint
         try:
             checkpoint = load(path, map_location='cpu', logger='silent')
-            load_weights(self._model, checkpoint, self.classes, strict=strict)
+            load_weights(self.model, checkpoint, self.classes, strict=strict)
         except FileNotFoundError:
             raise InputError(f'{path}: no such checkpoint') from None
         except InputError as error:
@@ -152,7 +149,7 @@ class Detector:
             keys = 'inputs', 'data_samples'
             try:
                 with torch.no_grad():
-                    samples = self._model.test_step(
+                    samples = self.model.test_step(
                         {key: [batch[index][key] for index in indices] for key in keys}
                     )
             except torch.OutOfMemoryError:
@@ -208,16 +205,6 @@ def _read_sample(sample: DetDataSample, threshold: float) -> Prediction:
     masks, xyxy = found.get('masks'), found.bboxes
     if masks is not None and not xyxy.any():  # a detector of masks alone, such as SOLO
         xyxy = mask2bbox(torch.as_tensor(masks))
+    columns = (column.numpy() for column in (xyxy, found.scores, found.labels))
     height, width = sample.ori_shape
-    xyxy = xyxy.numpy().astype(np.float64).clip(0, [width, height, width, height]).round(3)
-    xywh = np.column_stack([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]]).round(3)
-    kept = np.flatnonzero((xywh[:, 2:] > 0).all(axis=1))
-    rows = zip(found.labels.tolist(), found.scores.tolist(), xywh.tolist(), strict=True)
-    boxes = [[label, round(score, 5), *box] for label, score, box in rows]
-    prediction: Prediction = {'size': [width, height], 'boxes': [boxes[row] for row in kept]}
-    if masks is not None:
-        rles = encode_mask_results(masks)
-        prediction['masks'] = [
-            {**rles[row], 'counts': rles[row]['counts'].decode()} for row in kept
-        ]
-    return prediction
+    return make_prediction(*columns, (width, height), None if masks is None else np.asarray(masks))

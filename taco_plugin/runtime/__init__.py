@@ -1,0 +1,1 @@
+"""Runs exported detectors: with ONNX Runtime or OpenVINO, without PyTorch and MMDetection."""
