@@ -168,6 +168,11 @@ def _decode(coder: Any, priors: Tensor, deltas: Tensor, size: Any) -> Tensor:  #
     return _clip(boxes.reshape(deltas.shape), size)
 
 
+def _drop_small(scores: Tensor, boxes: Tensor, config: Any) -> Tensor:  # noqa: ANN401
+    sides = boxes[..., 2:] - boxes[..., :2]
+    return scores.masked_fill((sides <= config.get('min_bbox_size', -1)).any(-1), -1.0)
+
+
 def _priors(head: nn.Module, levels: Any, **how: bool) -> list[Tensor]:  # noqa: ANN401
     sizes = [level.shape[-2:] for level in levels]
     return head.prior_generator.grid_priors(sizes, torch.float32, levels[0].device, **how)
@@ -202,7 +207,7 @@ def _find_at_anchors(model: nn.Module, features: Any, size: Any) -> Candidates: 
             top = torch.where(top > 0, top * take(factor, rows), top)
         delta = take(_rows(deltas[number], 4), rows)
         boxes = _decode(head.bbox_coder, prior[rows], delta, size)
-        levels.append((boxes, top, pairs % head.num_classes))
+        levels.append((boxes, _drop_small(top, boxes, config), pairs % head.num_classes))
     return Candidates(*(torch.cat(parts, 1) for parts in zip(*levels, strict=True)))
 
 
@@ -217,9 +222,8 @@ def _propose(head: nn.Module, features: Any, size: Any) -> tuple[Tensor, Tensor]
         top, rows = best(scores[..., 0], config.nms_pre)
         delta = take(_rows(deltas[number], 4), rows)
         boxes = _decode(head.bbox_coder, prior[rows], delta, size)
-        sides = boxes[..., 2:] - boxes[..., :2]
-        top = top.masked_fill((sides <= config.get('min_bbox_size', -1)).any(-1), -1.0)
-        levels.append((boxes, top, torch.full_like(rows, number)))
+        groups = torch.full_like(rows, number)
+        levels.append((boxes, _drop_small(top, boxes, config), groups))
     boxes, scores, groups = (torch.cat(parts, 1) for parts in zip(*levels, strict=True))
     scores, rows = suppress(
         *(boxes, scores, groups),
