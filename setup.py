@@ -11,6 +11,12 @@ ROOT = Path(__file__).parent
 START_UP_FILE = 'taco_plugin.pth'
 VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'taco_plugin/__init__.py').read_text())
 
+# All that `predict.py --onnx` imports: README.md and docs/export.md have the same list.
+RUNTIME = [
+    *('matplotlib', 'msgspec', 'numpy>=2', 'onnxruntime', 'opencv-python', 'pillow'),
+    *('pycocotools', 'pyyaml', 'tqdm'),
+]
+
 
 class BuildWithConfigs(build_py):
     """Adds configs and tools to the package, and the file that Python reads when it starts."""
@@ -72,6 +78,8 @@ setup(
         'lite': ['mmcv-lite==2.1.0'],
         'download': ['httpx', 'sniffio', 'tenacity'],
         'explore': ['imagehash'],
+        'export': ['onnx', *RUNTIME, 'openvino'],
+        'runtime': RUNTIME,
         'yolo': ['shapely'],
         'search': ['optuna>=5'],
         'dev': [

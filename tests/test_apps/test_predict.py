@@ -125,6 +125,7 @@ def call(work):
 
     def call(*inputs, out, **options):
         given = {'run': str(work / 'run'), 'config': None, 'checkpoint': None, 'device': 'cpu'}
+        given |= {'onnx': None, 'openvino': None}
         given |= {'threshold': None, 'batch_size': 2, 'write': KINDS, 'resume': False}
         given |= {
             'tiles': False,

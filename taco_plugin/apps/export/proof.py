@@ -100,6 +100,9 @@ class Comparison:
 
     def judge(self, bound: Bound) -> list[str]:
         """Says in what it exceeds the bound; nothing if it does not."""
+        if not self.detections:
+            where = f'in {self.images} photographs; name others with --images'
+            return [f'nothing was compared: no detection of {FLOOR} or more {where}']
         faults = []
         if self.unmatched > bound.unmatched * self.detections:
             share = f'{self.unmatched} of {self.detections} detections'

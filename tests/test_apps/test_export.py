@@ -1,0 +1,209 @@
+"""``export.py``, and ``predict.py`` with what it wrote, where there is no PyTorch."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import venv
+from argparse import Namespace
+from importlib.metadata import distribution
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+
+import taco_plugin.plugin  # noqa: F401
+from taco_plugin.apps.export.export import export
+from taco_plugin.apps.export.proof import BOUNDS, Comparison
+from taco_plugin.errors import InputError
+from taco_plugin.runtime.metadata import KEY, decode_metadata
+
+ROOT = Path(__file__).parents[2]
+RUNTIME = [
+    *('matplotlib', 'msgspec', 'numpy', 'onnxruntime', 'opencv-python', 'pillow', 'pycocotools'),
+    *('pyyaml', 'tqdm'),
+]
+
+
+@pytest.fixture(scope='module')
+def run(small_taco, tmp_path_factory, monkeymodule):
+    """A work dir of the demo's detector, whose scores differ as those of a trained one do."""
+    monkeymodule.setenv('TACO_DATA_ROOT', f'{small_taco}/')
+    folder = tmp_path_factory.mktemp('run')
+    config = Config.fromfile(ROOT / 'configs' / 'taco' / 'demo.py')
+    torch.manual_seed(0)
+    model = MODELS.build({**config.model, '_scope_': 'mmdet'})
+    model.init_weights()
+    with torch.no_grad():
+        for part in model.bbox_head.multi_level_conv_cls:
+            part.weight.mul_(30)
+            part.bias.fill_(2)
+        for part in model.bbox_head.multi_level_conv_obj:
+            part.weight.mul_(30)
+            part.bias.fill_(-1)
+    config.dump(folder / 'demo.py')
+    torch.save({'state_dict': model.state_dict(), 'meta': {}}, folder / 'best_epoch_1.pth')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def monkeymodule():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope='module')
+def call(run):
+    def call(out, **options):
+        given = {'run': str(run), 'config': None, 'format': 'onnx', 'precision': 'fp32'}
+        given |= {'calibration': None, 'size': None, 'tiles': False, 'raw': False, 'limit': 3}
+        given |= {'images': None, 'annotations': None, 'cfg_options': [], 'out': str(out)}
+        return export(Namespace(**given | options))
+
+    return call
+
+
+@pytest.fixture(scope='module')
+def exported(call, tmp_path_factory):
+    """An ONNX file."""
+    folder = tmp_path_factory.mktemp('exported')
+    assert 'whole' in call(folder)
+    return folder / 'demo.onnx'
+
+
+def test_an_export_proves_that_it_finds_the_same(exported):
+    assert sorted(path.name for path in exported.parent.iterdir()) == ['demo.json', 'demo.onnx']
+    report = json.loads(exported.with_suffix('.json').read_text())
+    assert set(report) == {'whole', 'tiles'}
+    for way in report.values():
+        assert way['detections'] > 20
+        assert way['unmatched'] == 0
+    first, second = report['whole']['ap']
+    assert first == pytest.approx(second, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'format': 'openvino'},
+        {'raw': True, 'size': 128},
+        {'precision': 'fp16', 'tiles': True},
+    ],
+)
+def test_other_exports_find_the_same(call, tmp_path, options):
+    call(tmp_path, **options)
+    (report,) = tmp_path.glob('*.json')
+    assert all(way['unmatched'] == 0 for way in json.loads(report.read_text()).values())
+
+
+def test_int8_is_small_and_not_left_if_it_loses_too_much(call, exported, tmp_path, small_taco):
+    options = {'precision': 'int8', 'calibration': str(small_taco), 'limit': 2}
+    patch = pytest.MonkeyPatch()
+    patch.setitem(BOUNDS, 'int8', BOUNDS['fp32'])
+    with patch.context(), pytest.raises(InputError, match='not exported.*have no counterpart'):
+        call(tmp_path / 'new', **options)
+    assert not (tmp_path / 'new').exists()
+
+
+def test_a_detector_without_a_way_is_named(call, run, tmp_path):
+    options = ['model.bbox_head.type=YOLOXHead', 'model.test_cfg.nms.type=soft_nms']
+    with pytest.raises(InputError, match='test_cfg.nms cannot be exported: .*soft_nms'):
+        call(tmp_path / 'new', cfg_options=options)
+    assert not (tmp_path / 'new').exists()
+
+
+def test_nothing_found_is_no_proof():
+    comparison = Comparison()
+    comparison.add({'size': [9, 9], 'boxes': []}, {'size': [9, 9], 'boxes': []}, BOUNDS['fp32'])
+    assert 'nothing was compared' in comparison.judge(BOUNDS['fp32'])[0]
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda text: '', 'has no metadata'),
+        (lambda text: text.replace('"classes"', '"x"'), 'its metadata is broken'),
+        (lambda text: text.replace('"scale":[160,160]', '"scale":[160,99999999]'), 'broken'),
+        (lambda text: re.sub(r'"classes":\["', r'"classes":["\\u001b[31m', text), 'broken'),
+        (lambda text: '[' * 100_000, 'broken'),
+    ],
+)
+def test_metadata_is_not_believed(exported, change, message):
+    properties = onnx.load(exported).metadata_props
+    (text,) = (one.value for one in properties if one.key == KEY)
+    with pytest.raises(InputError, match=message) as caught:
+        decode_metadata(change(text), 'a.onnx')
+    assert str(caught.value).isprintable()
+
+
+@pytest.fixture(scope='module')
+def bare(tmp_path_factory):
+    """A Python with what the extra ``runtime`` lists and nothing else: no PyTorch, no mmdet."""
+    setup = (ROOT / 'setup.py').read_text()
+    (listed,) = re.findall(r'RUNTIME = \[(.*?)\n\]', setup, flags=re.DOTALL)
+    assert sorted(re.findall(r"'([\w-]+)", listed)) == RUNTIME
+    root = tmp_path_factory.mktemp('bare')
+    venv.create(root, with_pip=False)
+    (target,) = root.glob('lib/*/site-packages')
+    wanted, seen = list(RUNTIME), set()
+    while wanted:
+        name = wanted.pop()
+        found = distribution(name)
+        if found.name in seen:
+            continue
+        seen.add(found.name)
+        needs = [one for one in found.requires or () if 'extra ==' not in one]
+        wanted += [
+            re.match(r'[\w.-]+', one)[0] for one in needs if 'sys_platform == "win' not in one
+        ]
+        for file in found.files or ():
+            top = file.parts[0]
+            if not top.startswith('..') and not (target / top).exists():
+                (target / top).symlink_to(Path(found.locate_file(top)).resolve())
+    return root / 'bin' / 'python'
+
+
+def test_predicting_needs_neither_torch_nor_mmdet(
+    bare, exported, run, small_taco, tmp_path, run_tool
+):
+    hostile = tmp_path / 'a\nb\x1b[31m.onnx'
+    shutil.copy(exported, hostile)
+    env = {'PYTHONPATH': str(ROOT), 'PATH': os.environ['PATH']}
+
+    def predict(*arguments):
+        command = [bare, ROOT / 'tools' / 'predict.py', *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path)
+
+    check = [
+        bare,
+        '-c',
+        'import importlib.util as u; print(u.find_spec("torch"), u.find_spec("mmdet"))',
+    ]
+    assert subprocess.run(check, capture_output=True, text=True).stdout == 'None None\n'
+    kinds = '--write', 'json', 'csv', 'pictures', 'crops', 'yolo'
+    done = predict(small_taco / 'batch_1', '--onnx', hostile, '--out', 'a', *kinds)
+    assert done.returncode == 0, done.stderr
+    done = predict(small_taco / 'batch_1', '--onnx', exported, '--tiles', '--out', 'b')
+    assert done.returncode == 0, done.stderr
+    for out, options in (('a', ()), ('b', ('--tiles',))):
+        inputs = small_taco / 'batch_1', '--run', run, '--out', tmp_path / f'{out}2', *options
+        assert run_tool('predict.py', *inputs).returncode == 0
+        ours, theirs = (
+            json.loads((tmp_path / name / 'predictions.json').read_text())['annotations']
+            for name in (out, f'{out}2')
+        )
+        assert len(ours) == len(theirs) > 5
+        for one, other in zip(ours, theirs, strict=True):
+            assert one['category_id'] == other['category_id']
+            np.testing.assert_allclose(one['bbox'], other['bbox'], atol=0.1)
+    (tmp_path / 'text.onnx').write_text('no model')
+    for name in ('text.onnx', 'missing\n.onnx'):
+        refused = predict(small_taco, '--onnx', name, '--out', 'c')
+        assert refused.returncode == 1
+        assert len(refused.stderr.splitlines()) == 1
+    assert not (tmp_path / 'c').exists()
