@@ -143,9 +143,7 @@ def _predict(detector: Any, batch: Sequence[tuple[np.ndarray, str]]) -> list[Pre
 def _refuse_differences(results: dict[str, Comparison], precision: str) -> None:
     for way, result in results.items():
         for fault in result.judge(BOUNDS[precision]):
-            raise InputError(
-                f'the export differs from PyTorch, nothing was written: {way}, {fault}'
-            )
+            raise InputError(f'nothing is exported, as it is not proved right: {way}, {fault}')
 
 
 def _format(results: dict[str, Comparison]) -> str:
