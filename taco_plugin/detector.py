@@ -205,6 +205,6 @@ def _read_sample(sample: DetDataSample, threshold: float) -> Prediction:
     masks, xyxy = found.get('masks'), found.bboxes
     if masks is not None and not xyxy.any():  # a detector of masks alone, such as SOLO
         xyxy = mask2bbox(torch.as_tensor(masks))
-    columns = (column.numpy() for column in (xyxy, found.scores, found.labels))
-    height, width = sample.ori_shape
-    return make_prediction(*columns, (width, height), None if masks is None else np.asarray(masks))
+    boxes, scores, labels = (column.numpy() for column in (xyxy, found.scores, found.labels))
+    size, pixels = sample.ori_shape[::-1], None if masks is None else np.asarray(masks)
+    return make_prediction(boxes, scores, labels, size, pixels)

@@ -28,7 +28,7 @@ class _Found:
     boxes: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
-    masks: Sequence[Any] | None = None
+    masks: Any = None
 
     def take(self, rows: np.ndarray) -> '_Found':
         """Some of them."""

@@ -11,7 +11,6 @@ from ..models.detectors.tiling import Tiling
 KEY = 'taco_plugin'
 """Under which the metadata is stored in an ONNX file, and in the ``rt_info`` of OpenVINO's."""
 
-SCHEMA_VERSION = 1
 _MOST_BYTES = 1_000_000
 
 Side = Annotated[int, Meta(ge=1, le=32768)]
@@ -19,11 +18,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r'^[^\x00-\x1f\x7f-\x9f]*$')]
 
 
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of the metadata, in which every key is known."""
-
-
-class Preparation(_Strict):
+class Preparation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a photograph becomes the input of the network, as MMDetection's test pipeline makes it.
 
     Args:
@@ -44,7 +39,7 @@ class Preparation(_Strict):
     as_float: bool
 
 
-class Suppression(_Strict):
+class Suppression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The last non-maximum suppression, by class.
 
     Args:
@@ -58,14 +53,14 @@ class Suppression(_Strict):
     least: Share
 
 
-class Tiled(_Strict):
+class Tiled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a photograph is looked at in tiles."""
 
     preparation: Preparation
     tiling: Tiling
 
 
-class Metadata(_Strict):
+class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that is needed to predict with an exported file.
 
     Args:

@@ -40,14 +40,10 @@ def run(small_taco, tmp_path_factory, monkeymodule):
     model = MODELS.build({**config.model, '_scope_': 'mmdet'})
     model.init_weights()
     with torch.no_grad():
-        for part in model.bbox_head.multi_level_conv_cls:
-            part.weight.mul_(30)
-            part.bias.fill_(2)
-        for part in model.bbox_head.multi_level_conv_reg:
-            part.weight.mul_(10)
-        for part in model.bbox_head.multi_level_conv_obj:
-            part.weight.mul_(30)
-            part.bias.fill_(-1)
+        for name, bias in (('cls', 2), ('obj', -1), ('reg', 0)):
+            for part in getattr(model.bbox_head, f'multi_level_conv_{name}'):
+                part.weight.mul_(8 if bias else 3)
+                part.bias.fill_(bias)
     config.dump(folder / 'demo.py')
     torch.save({'state_dict': model.state_dict(), 'meta': {}}, folder / 'best_epoch_1.pth')
     return folder
@@ -63,7 +59,7 @@ def monkeymodule():
 def call(run):
     def call(out, **options):
         given = {'run': str(run), 'config': None, 'format': 'onnx', 'precision': 'fp32'}
-        given |= {'calibration': None, 'size': None, 'tiles': False, 'raw': False, 'limit': 3}
+        given |= {'calibration': None, 'size': None, 'tiles': False, 'raw': False, 'limit': 2}
         given |= {'images': None, 'annotations': None, 'cfg_options': [], 'out': str(out)}
         return export(Namespace(**given | options))
 

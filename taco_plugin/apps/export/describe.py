@@ -60,13 +60,13 @@ def describe_preparation(config: Config) -> Preparation:
     pad = of.get('Pad', {})
     value = pad.get('pad_val', 0)
     value = value.get('img', 0) if isinstance(value, dict) else value
-    value = (value,) * 3 if isinstance(value, int | float) else value
+    blue, green, red = (value,) * 3 if isinstance(value, int | float) else value
     return Preparation(
         scale=tuple(of['Resize']['scale']),
         keep_ratio=bool(of['Resize'].get('keep_ratio')),
         pad_to=tuple(pad['size']) if pad.get('size') else None,
         pad_to_square=bool(pad.get('pad_to_square')),
-        pad_value=tuple(float(of_channel) for of_channel in value),
+        pad_value=(float(blue), float(green), float(red)),
         as_float=bool(of.get('LoadImageFromFile', {}).get('to_float32')),
     )
 

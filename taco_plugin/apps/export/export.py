@@ -2,7 +2,7 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from ...detector import Detector, find_run
 from ...errors import InputError
 from ...files import check_writable, format_table, stage_folder, to_json
 from ...runtime.detector import ExportedDetector
-from ...runtime.metadata import SCHEMA_VERSION, Metadata
+from ...runtime.metadata import Metadata
 from ...runtime.prediction import Prediction
 from ...runtime.preparation import as_input, prepare
 from .describe import describe_preparation, describe_tiles, fix_size
@@ -31,6 +31,9 @@ _LEAST = 0.01
 
 _IN_TILES = 2
 """Photographs on which tiles are compared: there are ten views or more in each."""
+
+_TRACED = 640
+"""Most pixels of a side of the input on which the graph is traced, if it may have any size."""
 
 _CALIBRATION = 200
 """Photographs to quantise on, at most."""
@@ -52,7 +55,9 @@ def export(options: Namespace) -> str:
     photographs = find_photographs(detector, options.images, options.annotations, options.limit)
     graph = Graph(detector.model, raw=options.raw)
     metadata = _describe(run, detector, graph, options)
-    example = prepare(load(photographs.paths[0]), metadata.preparation)[0][:640, :640]
+    example, _ = prepare(load(photographs.paths[0]), metadata.preparation)
+    if not options.size:  # tracing takes as long as a prediction
+        example = example[:_TRACED, :_TRACED]
     calibration = []
     if options.calibration:
         paths = list_folder(options.calibration, _CALIBRATION)
@@ -86,7 +91,7 @@ def _describe(run: Run, detector: Detector, graph: Graph, options: Namespace) ->
     is_tiled = config.model.type == 'TiledDetector'
     mask = config.model.test_cfg.rcnn.mask_thr_binary if graph.has_masks else None
     return Metadata(
-        schema_version=SCHEMA_VERSION,
+        schema_version=1,
         detector=config.model.detector if is_tiled else config.model.type,
         classes=detector.classes,
         threshold=round(run.threshold, 6),
@@ -120,8 +125,10 @@ def _prove(
             ExportedDetector(str(place), _LEAST, tiles=tiles),
         )
         truth = photographs.truth
+        # Two at a time, so that batches are compared too.
+        pairs = [partial(_load, paths[first : first + 2]) for first in range(0, len(paths), 2)]
         results[way] = compare(
-            tqdm([*_load_pairs(paths)], f'comparing, {way}', delay=2, file=sys.stderr),
+            tqdm(pairs, f'comparing, {way}', delay=2, file=sys.stderr),
             [partial(_predict, side) for side in sides],
             BOUNDS[metadata.precision],
             None if truth is None or is_aside else (truth, photographs.ids),
@@ -129,11 +136,8 @@ def _prove(
     return results
 
 
-def _load_pairs(paths: Sequence[Path]) -> Iterator[Callable[[], list[tuple[np.ndarray, str]]]]:
-    """Yields what loads two photographs at a time, so that batches are compared too."""
-    for first in range(0, len(paths), 2):
-        pair = paths[first : first + 2]
-        yield lambda pair=pair: [(load(path), str(path)) for path in pair]
+def _load(paths: Sequence[Path]) -> list[tuple[np.ndarray, str]]:
+    return [(load(path), str(path)) for path in paths]
 
 
 def _predict(detector: Any, batch: Sequence[tuple[np.ndarray, str]]) -> list[Prediction]:  # noqa: ANN401

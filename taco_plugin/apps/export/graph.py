@@ -4,8 +4,6 @@ MMDetection's own post-processing goes through images one by one, and through Py
 what the same steps are for a batch, on the detector's own layers, coders and priors.
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from mmdet.models.dense_heads import RPNHead, YOLOXHead
@@ -17,7 +15,19 @@ from torch import Tensor, nn
 from ...errors import InputError
 from ...runtime.metadata import Suppression
 from .nms import best, suppress, take
-from .parts import Candidates, activate, check_nms, clip, decode, drop_small, list_priors, list_rows
+from .parts import (
+    Candidates,
+    Part,
+    Size,
+    Way,
+    activate,
+    check_nms,
+    clip,
+    decode,
+    drop_small,
+    list_priors,
+    list_rows,
+)
 from .two_stages import check_roi_head, find_in_two_stages, predict_masks
 
 _MOST = 1000
@@ -36,7 +46,7 @@ class Graph(nn.Module):
         InputError: If the detector is of a kind that cannot be exported; says what it lacks.
     """
 
-    def __init__(self, model: nn.Module, *, raw: bool) -> None:
+    def __init__(self, model: Part, *, raw: bool) -> None:
         super().__init__()
         self.model, self.raw = model, raw
         self.find = _way_of(model)
@@ -84,7 +94,7 @@ class Graph(nn.Module):
         return images.to(next(self.model.parameters()).dtype)
 
 
-def _way_of(model: nn.Module) -> Any:  # noqa: ANN401
+def _way_of(model: Part) -> Way:
     """The function that makes candidates of the features of a detector."""
     if isinstance(model, DETR) and type(model).forward_transformer is DETR.forward_transformer:
         return _find_with_queries
@@ -106,12 +116,12 @@ def _way_of(model: nn.Module) -> Any:  # noqa: ANN401
     raise InputError(_refuse(model, type(model).__name__))
 
 
-def _refuse(model: nn.Module, part: str) -> str:
+def _refuse(model: Part, part: str) -> str:
     kind = type(model).__name__.removeprefix('Tiled')
     return f'{kind} cannot be exported: no post-processing for {part}'
 
 
-def _find_in_cells(model: nn.Module, features: Any, size: Any) -> Candidates:  # noqa: ANN401
+def _find_in_cells(model: Part, features: Part, size: Size) -> Candidates:
     """YOLOX: each cell speaks for its best class."""
     head = model.bbox_head
     classes, deltas, objects = head(features)
@@ -123,7 +133,7 @@ def _find_in_cells(model: nn.Module, features: Any, size: Any) -> Candidates:  #
     return Candidates(boxes, score * objectness, labels)
 
 
-def _find_at_anchors(model: nn.Module, features: Any, size: Any) -> Candidates:  # noqa: ANN401
+def _find_at_anchors(model: Part, features: Part, size: Size) -> Candidates:
     """RetinaNet, SSD and others: pairs of a prior and a class, the best of each level."""
     head, config = model.bbox_head, model.test_cfg
     classes, deltas, *factors = head(features)
@@ -144,7 +154,7 @@ def _find_at_anchors(model: nn.Module, features: Any, size: Any) -> Candidates: 
     return Candidates(*(torch.cat(parts, 1) for parts in zip(*levels, strict=True)))
 
 
-def _find_with_queries(model: nn.Module, features: Any, size: Any) -> Candidates:  # noqa: ANN401
+def _find_with_queries(model: Part, features: Part, size: Size) -> Candidates:
     """DETR: no suppression."""
     feature, head = features[-1], model.bbox_head
     divisor, mask = model.data_preprocessor.pad_size_divisor, None
@@ -175,7 +185,7 @@ def _find_with_queries(model: nn.Module, features: Any, size: Any) -> Candidates
     return Candidates(clip(boxes, size), scores, labels)
 
 
-def _mask_padding(size: Any, divisor: int, feature: Tensor) -> Tensor:  # noqa: ANN401
+def _mask_padding(size: Size, divisor: int, feature: Tensor) -> Tensor:
     """Whether each cell of the features is of the padding, bool, shape (B, h, w)."""
     inside = torch.zeros(1, 1, *size, device=feature.device)
     right, bottom = -size[1] % divisor, -size[0] % divisor

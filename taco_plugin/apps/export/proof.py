@@ -137,7 +137,8 @@ def compare(
         bound: Within which detections are counterparts.
         truth: A COCO file and the id of the image of each photograph, to compare AP.
     """
-    comparison, found = Comparison(), ([], [])
+    comparison = Comparison()
+    found: tuple[list[Prediction], list[Prediction]] = ([], [])
     for load in batches:
         batch, seconds = load(), []
         for predict, predictions in zip(sides, found, strict=True):
@@ -165,6 +166,5 @@ def score(coco: Coco, ids: Sequence[int], predictions: Sequence[Prediction]) -> 
     ]
     known = {**coco, 'images': [image for image in coco['images'] if image['id'] in set(ids)]}
     known['annotations'] = [row for row in coco['annotations'] if row['image_id'] in set(ids)]
-    how = {'iou_thresholds': COCO_IOU, 'max_detections': [100]}
-    scores, _ = score_results(known, results, 'bbox', **how)
+    scores, _ = score_results(known, results, 'bbox', iou_thresholds=COCO_IOU, max_detections=[100])
     return scores.ap(COCO_IOU, 100)

@@ -1,20 +1,27 @@
 """Post-processing of Faster and Mask R-CNN, for a batch."""
 
-from typing import Any
-
 import torch
-from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.models.roi_heads.mask_heads import FCNMaskHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.ops import roi_align
 
 from ...errors import InputError
 from .nms import best, suppress, take
-from .parts import Candidates, activate, check_nms, decode, drop_small, list_priors, list_rows
+from .parts import (
+    Candidates,
+    Part,
+    Size,
+    activate,
+    check_nms,
+    decode,
+    drop_small,
+    list_priors,
+    list_rows,
+)
 
 
-def check_roi_head(head: StandardRoIHead) -> None:
+def check_roi_head(head: Part) -> None:
     """Raises an InputError if a part of the second stage is unknown."""
     parts = [head.bbox_roi_extractor, *([head.mask_roi_extractor] if head.with_mask else [])]
     wrong = [type(part).__name__ for part in parts if type(part) is not SingleRoIExtractor]
@@ -25,7 +32,7 @@ def check_roi_head(head: StandardRoIHead) -> None:
         raise InputError(f'{type(head).__name__} cannot be exported with {wrong[0]}')
 
 
-def _propose(head: nn.Module, features: Any, size: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+def _propose(head: Part, features: Part, size: Size) -> tuple[Tensor, Tensor]:
     """Region proposals: boxes (B, N, 4), and scores, -1 where there is none."""
     classes, deltas = head(features)
     config, levels = head.test_cfg, []
@@ -48,7 +55,7 @@ def _propose(head: nn.Module, features: Any, size: Any) -> tuple[Tensor, Tensor]
     return take(boxes, rows), scores
 
 
-def find_in_two_stages(model: nn.Module, features: Any, size: Any) -> Candidates:  # noqa: ANN401
+def find_in_two_stages(model: Part, features: Part, size: Size) -> Candidates:
     """Faster and Mask R-CNN."""
     proposals, proposed = _propose(model.rpn_head, features, size)
     roi_head, head = model.roi_head, model.roi_head.bbox_head
@@ -74,7 +81,7 @@ def _number(boxes: Tensor, chosen: Tensor) -> Tensor:
     return torch.cat([places[:, :1].to(boxes), boxes[places[:, 0], places[:, 1]]], dim=1)
 
 
-def _pool(extractor: SingleRoIExtractor, features: Any, rois: Tensor) -> Tensor:  # noqa: ANN401
+def _pool(extractor: Part, features: Part, rois: Tensor) -> Tensor:
     """Features of regions, each from the level that suits its size, shape (K, C, h, w)."""
     layers = extractor.roi_layers
     level = extractor.map_roi_levels(rois, len(layers))
@@ -96,7 +103,7 @@ def _pool(extractor: SingleRoIExtractor, features: Any, rois: Tensor) -> Tensor:
     return torch.cat(pooled)[back].to(features[0].dtype)
 
 
-def predict_masks(model: nn.Module, features: Any, found: Candidates) -> Tensor:  # noqa: ANN401
+def predict_masks(model: Part, features: Part, found: Candidates) -> Tensor:
     """Masks of all that is found, of their own classes, in [0, 1], shape (K, h, w)."""
     roi_head, chosen = model.roi_head, found.scores > 0
     rois = _number(found.boxes, chosen)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,16 +98,10 @@ def _trace(graph: Graph, place: Path, example: np.ndarray, *, is_fixed: bool) ->
 
 def _quantise(source: Path, calibration: Sequence[Callable[[], np.ndarray]]) -> Path:
     """Quantises convolutions and matrix products to int8, by their ranges on photographs."""
-    quantization = import_extra('onnxruntime.quantization', 'export')
-
-    class Reader(quantization.CalibrationDataReader):
-        def __init__(self) -> None:
-            self._inputs = iter(calibration)
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            make = next(self._inputs, None)
-            return make and {'images': make()}
-
+    quantization: Any = import_extra('onnxruntime.quantization', 'export')
+    inputs = ({'images': make()} for make in calibration)
+    methods = {'get_next': lambda _: next(inputs, None)}
+    reader = type('Reader', (quantization.CalibrationDataReader,), methods)
     prepared, place = source.with_name('prepared.onnx'), source.with_name('int8.onnx')
     with _quiet():
         shape_inference = import_extra('onnxruntime.quantization.shape_inference', 'export')
@@ -114,7 +109,7 @@ def _quantise(source: Path, calibration: Sequence[Callable[[], np.ndarray]]) -> 
         quantization.quantize_static(
             prepared,
             place,
-            Reader(),
+            reader(),
             op_types_to_quantize=_QUANTISED,
             per_channel=True,
             calibrate_method=quantization.CalibrationMethod.MinMax,

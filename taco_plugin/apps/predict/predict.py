@@ -38,7 +38,7 @@ _MOST_WORKERS = 8
 class _Detector(Protocol):
     """Of MMDetection, or exported."""
 
-    classes: Sequence[str]
+    classes: tuple[str, ...]
     fingerprint: str
 
     def prepare(self, image: np.ndarray, path: str) -> dict[str, Any]:

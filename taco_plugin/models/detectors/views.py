@@ -34,7 +34,8 @@ class View:
     def cuts(self, boxes: np.ndarray) -> np.ndarray:
         """Whether an inner edge may have cut each box, xyxy in pixels of the image."""
         inside = (boxes - self.box) * [1, 1, -1, -1]
-        return ((inside <= EDGE) & self.inner).any(axis=1)
+        is_inner = np.array(self.inner)
+        return np.any((inside <= EDGE) & is_inner, axis=1)
 
 
 def cut_pixels(image: np.ndarray, view: View) -> np.ndarray:
