@@ -57,6 +57,8 @@ class Graph(nn.Module):
 
     def _read_suppression(self) -> Suppression | None:
         if isinstance(self.model, DETR):
+            if self.model.data_preprocessor.pad_size_divisor > 1:
+                raise InputError(_refuse(self.model, 'pad_size_divisor of more than 1'))
             return None
         is_two_stage = isinstance(self.model, TwoStageDetector)
         config = self.model.test_cfg.rcnn if is_two_stage else self.model.test_cfg
@@ -157,18 +159,12 @@ def _find_at_anchors(model: Part, features: Part, size: Size) -> Candidates:
 def _find_with_queries(model: Part, features: Part, size: Size) -> Candidates:
     """DETR: no suppression."""
     feature, head = features[-1], model.bbox_head
-    divisor, mask = model.data_preprocessor.pad_size_divisor, None
-    if divisor > 1:  # cells of the padding are masked, as mmdet does
-        mask = _mask_padding(size, divisor, feature)
-        places = model.positional_encoding(mask)
-        mask = mask.flatten(1)
-    else:
-        places = model.positional_encoding(None, input=feature)
     tokens = feature.flatten(2).permute(0, 2, 1)
-    places = places.flatten(2).permute(0, 2, 1).to(tokens)
-    memory = model.forward_encoder(feat=tokens, feat_mask=mask, feat_pos=places)
+    places = model.positional_encoding(None, input=feature).flatten(2).permute(0, 2, 1)
+    places = places.to(tokens)
+    memory = model.forward_encoder(feat=tokens, feat_mask=None, feat_pos=places)
     inputs, _ = model.pre_decoder(**memory)
-    states = model.forward_decoder(**inputs, memory_mask=mask, memory_pos=places)
+    states = model.forward_decoder(**inputs, memory_mask=None, memory_pos=places)
     classes, centres = (level[-1].float() for level in head(states['hidden_states'][-1:]))
     limit = head.test_cfg.get('max_per_img', model.num_queries)
     if head.loss_cls.use_sigmoid:
@@ -183,12 +179,3 @@ def _find_with_queries(model: Part, features: Part, size: Size) -> Candidates:
     scale = torch.stack([width, height, width, height]).to(centre)
     boxes = torch.cat([centre - sides / 2, centre + sides / 2], dim=-1) * scale
     return Candidates(clip(boxes, size), scores, labels)
-
-
-def _mask_padding(size: Size, divisor: int, feature: Tensor) -> Tensor:
-    """Whether each cell of the features is of the padding, bool, shape (B, h, w)."""
-    inside = torch.zeros(1, 1, *size, device=feature.device)
-    right, bottom = -size[1] % divisor, -size[0] % divisor
-    padded = F.pad(inside, (0, right, 0, bottom), value=1.0)
-    cells = F.interpolate(padded, size=feature.shape[-2:])[0] > 0
-    return cells.expand(feature.shape[0], -1, -1)
