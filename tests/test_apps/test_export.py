@@ -95,7 +95,7 @@ def test_an_export_proves_that_it_finds_the_same(exported):
     [
         {'format': 'openvino'},
         {'raw': True, 'size': 128},
-        {'precision': 'fp16', 'tiles': True},
+        {'tiles': True},
     ],
 )
 def test_other_exports_find_the_same(call, tmp_path, options):

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
+from mmdet.models.backbones.swin import ShiftWindowMSA
 
 from ...command_line import import_extra
 from ...errors import InputError, describe_error
@@ -66,6 +68,13 @@ def _halve(graph: Graph) -> Graph:
     return graph
 
 
+def _reverse_windows(self: Any, windows: torch.Tensor, height: Any, width: Any) -> torch.Tensor:  # noqa: ANN401
+    """Swin's ``window_reverse``, which fixes the size of the batch, for any."""
+    side, channels = self.window_size, windows.shape[-1]
+    tiles = windows.view(-1, height // side, width // side, side, side, channels)
+    return tiles.permute(0, 1, 3, 2, 4, 5).reshape(-1, height, width, channels)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
@@ -80,7 +89,8 @@ def _trace(graph: Graph, place: Path, example: np.ndarray, *, is_fixed: bool) ->
         axes['images'] |= {2: 'height', 3: 'width'}
     try:
         # The exporter by torch.export fixes sizes that mmdet computes with Python's numbers.
-        with _quiet(), torch.no_grad():
+        swin = patch.object(ShiftWindowMSA, 'window_reverse', _reverse_windows)
+        with swin, _quiet(), torch.no_grad():
             torch.onnx.export(
                 graph.eval(),
                 (torch.from_numpy(example),),
