@@ -10,7 +10,7 @@ setup: $(INSTALLED)
 
 $(INSTALLED): $(INPUTS)
 	python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[lite,download,explore,export,yolo,search,dev]'
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[lite,download,explain,explore,export,yolo,search,dev]'
 	touch $@
 
 demo: $(INSTALLED)

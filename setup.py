@@ -45,6 +45,7 @@ setup(
     packages=find_packages(include=['taco_plugin', 'taco_plugin.*']),
     package_data={
         'taco_plugin.taxonomies': ['*.csv'],
+        'taco_plugin.apps.attention': ['*.jinja', '*.css', '*.js'],
         'taco_plugin.apps.compare': ['*.jinja', '*.css', '*.js'],
     },
     cmdclass={'build_py': BuildWithConfigs},
@@ -77,6 +78,8 @@ setup(
     extras_require={
         'lite': ['mmcv-lite==2.1.0'],
         'download': ['httpx', 'sniffio', 'tenacity'],
+        # Later ones install opencv-python-headless, whose files are those of opencv-python.
+        'explain': ['grad-cam<1.5.7'],
         'explore': ['imagehash'],
         'export': ['onnx', *RUNTIME, 'openvino'],
         'runtime': RUNTIME,

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / 'taco_plugin'
 
 LAYERS = [
     {'errors'},
-    {'files', 'images', 'options', 'checkpoint_files'},
+    {'files', 'images', 'options', 'checkpoint_files', 'web_page'},
     {'command_line'},  # runs stock scripts, for which it calls compat: see ALLOWED
     {'taxonomies'},
     {'coco'},

@@ -1,18 +1,17 @@
 """A comparison of runs, or the report of one, as a web page in a single file."""
 
 import base64
-import hashlib
 import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import jinja2
 from markupsafe import Markup, escape
 from PIL import Image
 
 from ...errors import InputError
+from ...web_page import render
 from . import tables, text
 from .read_runs import Run
 
@@ -60,22 +59,15 @@ def make_page(title: str, sections: Sequence[Section], made: datetime) -> str:
     Raises:
         InputError: If a picture of a run cannot be read.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__, '.'),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {'breakable': _breakable, 'digest': _digest}
-    return environment.get_template('page.html.jinja').render(
-        title=text.show_text(title),
-        made=made,
-        sections=sections,
-        tables=tables,
-        text=text,
-        read_pictures=read_pictures,
-    )
+    values = {
+        'title': text.show_text(title),
+        'made': made,
+        'sections': sections,
+        'tables': tables,
+        'text': text,
+        'read_pictures': read_pictures,
+    }
+    return render(__package__, 'page.html.jinja', values, breakable=_breakable)
 
 
 def embed(file: bytes, title: str, caption: str = '') -> Picture:
@@ -102,8 +94,3 @@ def read_pictures(run: Run) -> list[Picture]:
 def _breakable(name: str) -> Markup:
     """A name that may go on in the next line after an underscore or a slash."""
     return Markup(re.sub('([_/])', r'\1<wbr>', str(escape(name))))
-
-
-def _digest(code: str) -> str:
-    """What the content security policy knows a style or a script by."""
-    return base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
