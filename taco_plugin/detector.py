@@ -1,6 +1,5 @@
 """A trained detector: found in a work dir, built as MMDetection builds it, applied to images."""
 
-import argparse
 import hashlib
 import os
 from collections import defaultdict
@@ -15,12 +14,13 @@ from mmdet.registry import DATASETS, MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import mask2bbox
 from mmdet.utils import get_test_pipeline_cfg
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from .checkpoint_files import Run, best_checkpoint
+from .config_files import parse_options
 from .engine.hooks.class_check_hook import load_weights
 from .errors import InputError, describe_error
 from .evaluation.record import read_record
@@ -173,14 +173,11 @@ def _check_device(device: str | None) -> str:
 
 def _read_config(path: str, options: Sequence[str], *, tiles: bool) -> Config:
     """Reads a config; the one place where it is changed before anything is built from it."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--options', nargs='+', action=DictAction)
     try:
         config = Config.fromfile(path)
         if tiles and config.model.type != 'TiledDetector':
             use_tiles(config, train=0.0)
-        if options:
-            config.merge_from_dict(parser.parse_args(['--options', *options]).options)
+        config.merge_from_dict(parse_options(options))
     except FileNotFoundError:
         raise InputError(f'{path}: no such config') from None
     except InputError:
