@@ -9,7 +9,6 @@ Only what a detector computes is timed, from the decoded photograph to its boxes
 """
 
 import argparse
-import os
 import statistics
 import time
 from argparse import Namespace
@@ -18,19 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-THREADS = 2
-os.environ['OMP_NUM_THREADS'] = str(THREADS)
+import torch
 
-import torch  # noqa: E402
-
-import taco_plugin.plugin  # noqa: E402, F401
-from taco_plugin.apps.export.export import export  # noqa: E402
-from taco_plugin.apps.export.photographs import find_photographs, load  # noqa: E402
-from taco_plugin.apps.export.proof import score  # noqa: E402
-from taco_plugin.detector import Detector, find_run  # noqa: E402
-from taco_plugin.errors import InputError  # noqa: E402
-from taco_plugin.files import format_table  # noqa: E402
-from taco_plugin.runtime.detector import ExportedDetector  # noqa: E402
+import taco_plugin.plugin  # noqa: F401
+from taco_plugin.apps.export.export import export
+from taco_plugin.apps.export.photographs import find_photographs, load
+from taco_plugin.apps.export.proof import score
+from taco_plugin.detector import Detector, find_run
+from taco_plugin.errors import InputError
+from taco_plugin.files import format_table
+from taco_plugin.runtime.detector import ExportedDetector
 
 LEAST = 0.01
 KINDS = {
@@ -48,6 +44,7 @@ def main() -> None:
     parser.add_argument('--out', required=True, help='folder for the exported files')
     parser.add_argument('--images', type=int, default=20, help='photographs (default: 20)')
     parser.add_argument('--rounds', type=int, default=3, help='of all sides (default: 3)')
+    parser.add_argument('--threads', type=int, default=2, help='of each side (default: 2)')
     parser.add_argument('--calibration', help='photographs for int8 (without: no int8)')
     args = parser.parse_args()
     rows = [row for run in args.runs for row in measure(run, args)]
@@ -56,7 +53,7 @@ def main() -> None:
 
 def measure(run: str, args: Namespace) -> list[list[str]]:
     """Rows of the table of a run."""
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(args.threads)
     reference = Detector(replace(find_run(run), threshold=LEAST), 'cpu', [], tiles=False)
     photographs = find_photographs(reference, None, None, args.images)
     sides: dict[str, Any] = {'PyTorch': reference}
@@ -102,7 +99,7 @@ def open_export(run: str, kind: str, precision: str, args: Namespace) -> Exporte
         print(f'{run}, {kind}, {precision}: {error}')
         return None
     (file,) = [path for path in out.iterdir() if path.suffix in ('.onnx', '.xml')]
-    return ExportedDetector(str(file), LEAST, threads=THREADS)
+    return ExportedDetector(str(file), LEAST, threads=args.threads)
 
 
 if __name__ == '__main__':
