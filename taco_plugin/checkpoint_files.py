@@ -58,6 +58,21 @@ def best_checkpoint(work_dir: str | Path) -> Path:
     return best[-1]
 
 
+def find_config(work_dir: str | Path) -> Path:
+    """Finds the config that a training wrote into its ``work_dir``; raises InputError if not one.
+
+    A folder in which several configs were run is that of no single run.
+    """
+    configs = sorted(Path(work_dir).glob('*.py'))
+    if len(configs) != 1:
+        names = ', '.join(path.name for path in configs) or 'none'
+        raise InputError(
+            f'{work_dir}: expected the config of one run, found {names}; '
+            'name the config and the checkpoint instead'
+        )
+    return configs[0]
+
+
 class DamagedFileError(InputError):
     """A file that is no checkpoint, or not a whole one, or that could run code."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmcv.transforms import Compose
-from mmdet.registry import DATASETS, MODELS
+from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import mask2bbox
 from mmdet.utils import get_test_pipeline_cfg
@@ -19,11 +19,12 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from .checkpoint_files import Run, best_checkpoint
+from .checkpoint_files import Run, best_checkpoint, find_config
 from .config_files import parse_options
 from .engine.hooks.class_check_hook import load_weights
 from .errors import InputError, describe_error
 from .evaluation.record import read_record
+from .model_facts import build_dataset
 from .runtime.prediction import Prediction, make_prediction
 from .tiles import use_tiles
 
@@ -40,21 +41,15 @@ def find_run(work_dir: str) -> Run:
     if not folder.is_dir():
         raise InputError(f'{work_dir}: no such folder')
     checkpoint = str(best_checkpoint(folder))
-    configs = sorted(folder.glob('*.py'))
-    if len(configs) != 1:
-        names = ', '.join(path.name for path in configs) or 'none'
-        raise InputError(
-            f'{work_dir}: expected the config of one run, found {names}; '
-            'give --config and --checkpoint'
-        )
+    config = str(find_config(folder))
     records = [(path, read_record(path)) for path in folder.rglob('evaluations/*.json')]
     if not records:
-        return Run(str(configs[0]), checkpoint)
+        return Run(config, checkpoint)
     path, record = max(records, key=lambda one: one[1].run.time if one[1].run else '')
     if record.curves is None or record.curves.best_f1 == 0:
-        return Run(str(configs[0]), checkpoint, note=f'{path} found nothing')
+        return Run(config, checkpoint, note=f'{path} found nothing')
     best = record.curves.best_threshold
-    return Run(str(configs[0]), checkpoint, best, f'of the best F1 in {path}')
+    return Run(config, checkpoint, best, f'of the best F1 in {path}')
 
 
 class Detector:
@@ -97,8 +92,7 @@ class Detector:
         self._is_float = any(step.get('to_float32') for step in loaders)
         try:
             init_default_scope(config.get('default_scope') or 'mmdet')
-            dataset = {**_inner(config.test_dataloader.dataset), 'lazy_init': True}
-            self.dataset = DATASETS.build(dataset)
+            self.dataset = build_dataset(config)
             self.classes = tuple(self.dataset.metainfo['classes'])
             self.model = revert_sync_batchnorm(MODELS.build(config.model))
             self._steps = Compose(steps)
@@ -187,12 +181,6 @@ def _read_config(path: str, options: Sequence[str], *, tiles: bool) -> Config:
     if 'model' not in config or not config.get('test_dataloader'):
         raise InputError(f'{path}: no config of a detector (it has no model or no test_dataloader)')
     return config
-
-
-def _inner(dataset: Any) -> Any:  # noqa: ANN401
-    """The settings of the data set that reads files, inside of wrappers."""
-    inner = dataset.get('dataset') or next(iter(dataset.get('datasets') or ()), None)
-    return dataset if inner is None else _inner(inner)
 
 
 def _read_sample(sample: DetDataSample, threshold: float) -> Prediction:

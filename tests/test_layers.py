@@ -17,7 +17,7 @@ LAYERS = [
     {'compat'},
     {'datasets', 'models', 'evaluation', 'visualization'},
     {'engine', 'runtime'},
-    {'config', 'config_files', 'plugin', 'tiles'},
+    {'config', 'config_files', 'plugin', 'tiles', 'model_facts'},
     {'detector'},
     {'apps', 'd2'},
 ]

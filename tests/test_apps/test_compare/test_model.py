@@ -7,7 +7,8 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from taco_plugin.apps.compare.model import count_flops, describe_loss, describe_model, input_size
+from taco_plugin.apps.compare.model import describe_loss, describe_model
+from taco_plugin.model_facts import count_flops, input_size
 from taco_plugin.tiles import use_tiles
 
 CONFIGS = Path(__file__).parents[3] / 'configs' / 'taco'

@@ -1,0 +1,1 @@
+"""Measures what detectors cost: `tools/analysis_tools/benchmark_detectors.py`."""

@@ -1,0 +1,152 @@
+"""What a detector costs: its size, and the time and memory that predictions take."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from ..errors import InputError
+from ..files import read_json, to_json, write_files
+from .counts import Count
+
+COST_FILE = 'cost.json'
+COST_VERSION: Literal[1] = 1
+
+Quantity = Annotated[float, msgspec.Meta(ge=0)]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of a time, in seconds; their medians, which need not add up to that of the whole.
+
+    Args:
+        preprocessing: From a decoded image to the tensor that the network gets.
+        network: None where it cannot be told from what follows, which is then in neither.
+        postprocessing: From the raw output to boxes, with non-maximum suppression and masks.
+    """
+
+    preprocessing: Quantity
+    network: Quantity | None
+    postprocessing: Quantity | None
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long one image takes, alone, in seconds.
+
+    Args:
+        p50: The median.
+        p90: Nine of ten times were shorter.
+        p99: Of less than a hundred times, near the longest.
+        runs: Number of times.
+        parts: Of the median.
+        peak_memory: In bytes, None where it cannot be had.
+    """
+
+    p50: Quantity
+    p90: Quantity
+    p99: Quantity
+    runs: Count
+    parts: Parts
+    peak_memory: Count | None
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """How long a batch takes, in seconds; all follow from the median of its times.
+
+    Args:
+        batch_size: Images in a batch.
+        batch_time: For one batch.
+        bps: Batches in a second.
+        image_time: For one image of a batch.
+        fps: Images in a second.
+        runs: Number of times.
+        parts: Of the median.
+        peak_memory: In bytes, None where it cannot be had.
+    """
+
+    batch_size: Count
+    batch_time: Quantity
+    bps: Quantity
+    image_time: Quantity
+    fps: Quantity
+    runs: Count
+    parts: Parts
+    peak_memory: Count | None
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under what the costs of some detectors were measured, all alike.
+
+    Args:
+        device: Its name, such as that of the processor.
+        threads: That PyTorch and OpenCV had.
+        versions: Package -> version.
+        images: The images that were predicted, in words.
+        rounds: How often each detector had its turn, each time in a new process.
+        time: Of the end, ISO 8601.
+    """
+
+    device: str
+    threads: Count
+    versions: Mapping[str, str]
+    images: str
+    rounds: Count
+    time: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of a detector, as ``tools/analysis_tools/benchmark_detectors.py`` measures it.
+
+    Args:
+        name: Tells it from the others that were measured with it.
+        config: Path of its config.
+        checkpoint: Path of its weights; None for those of a training's beginning.
+        detector: Its type.
+        input_size: Width and height that images are resized to, pixels; None if it has no Resize.
+        parameters: Their number.
+        flops: Multiply-adds for an image of ``input_size``; None if they cannot be counted.
+        weights_size: Bytes of parameters and buffers.
+        loading: Images per second from the training's data loader; None without its data.
+    """
+
+    schema_version: Literal[1]
+    name: str
+    config: str
+    checkpoint: str | None
+    detector: str
+    input_size: tuple[int, int] | None
+    parameters: Count
+    flops: Count | None
+    weights_size: Count
+    latency: Latency
+    throughput: Throughput
+    loading: Quantity | None
+    conditions: Conditions
+
+
+def write_cost(cost: Cost, folder: str | Path) -> None:
+    """Writes the cost of the detector of a run into its folder; raises InputError if it cannot."""
+    write_files(folder, {COST_FILE: to_json(asdict(cost), indent=2)})
+
+
+def read_cost(folder: str | Path) -> Cost | None:
+    """Reads what :func:`write_cost` wrote into the folder of a run; None if it did not.
+
+    Raises:
+        InputError: If the file cannot be read, or holds something else.
+    """
+    path = Path(folder, COST_FILE)
+    if not path.is_file():
+        return None
+    try:
+        return msgspec.convert(read_json(path), Cost)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f'{path}: not the cost of a detector: {error}; run benchmark_detectors.py again'
+        ) from None

@@ -1,0 +1,65 @@
+#!/usr/bin/env python
+"""Measures what detectors cost: size, latency, throughput and memory."""
+
+import argparse
+import sys
+
+from taco_plugin.command_line import at_least, make_parser, one_line_errors
+
+_DESCRIPTION = """\
+Measures parameters, FLOPs, latency, throughput, memory and loading of detectors on this machine.
+They take turns, each in a process of its own, so that what else the machine does hits all alike.
+
+A config is measured with the weights of a training's beginning, and downloads nothing; the work
+dir of a run with its best checkpoint. Prints tables, writes cost.json into the work dirs, where
+compare_runs.py finds it, and with --out
+
+  DIR/cost.md    the tables in Markdown; the text before them is kept, if the page is there
+  DIR/cost.csv   one row per detector
+  DIR/cost.json  the same, with all that was measured"""
+
+
+def _parse_args() -> argparse.Namespace:
+    parser = make_parser(_DESCRIPTION)
+    add, number = parser.add_argument, at_least(1)
+    add('detectors', metavar='CONFIG_OR_RUN', nargs='+', help='a config, or the work dir of a run')
+    add('--out', metavar='DIR', help='folder for the tables')
+    add('--batch-size', metavar='N', type=number, default=4, help='of the throughput (default: 4)')
+    add('--rounds', metavar='N', type=number, default=3, help='turns of each (default: 3)')
+    add('--warm-up', metavar='N', type=at_least(0), default=2, help='untimed runs (default: 2)')
+    add(
+        '--seconds',
+        metavar='S',
+        type=at_least(0, float),
+        default=5.0,
+        help='for latency, throughput and loading each, in each turn; a run that takes longer is '
+        'finished (default: 5)',
+    )
+    add('--device', help='such as cuda:1 or cpu (default: a GPU if there is one)')
+    add('--threads', metavar='N', type=number, help='of PyTorch and OpenCV (default: theirs)')
+    add('--images', metavar='DIR', help='photographs to predict (default: random ones of 8 MP)')
+    add(
+        '--size',
+        metavar=('W', 'H'),
+        type=at_least(32),
+        nargs=2,
+        help="what photographs are resized to (default: the config's)",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Entry point."""
+    args = _parse_args()
+    from taco_plugin.apps.benchmark.benchmark import benchmark
+
+    report, is_complete = benchmark(**vars(args))
+    print(report)
+    if args.out:
+        print(f'\nwritten: {args.out}/cost.md, cost.csv and cost.json')
+    sys.exit(0 if is_complete else 1)
+
+
+if __name__ == '__main__':
+    with one_line_errors():
+        main()
