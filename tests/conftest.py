@@ -112,6 +112,27 @@ def small_taco(tmp_path_factory, run_tool) -> Path:
 
 
 @pytest.fixture
+def make_cost():
+    """The cost of a detector with this latency, in seconds, measured on this device."""
+
+    def make(name='a', latency=0.025, device='CPU'):
+        from taco_plugin.evaluation.cost import Conditions, Cost, Latency, Parts, Throughput
+
+        parts = Parts(0.005, 0.018, None)
+        return Cost(
+            **{'schema_version': 1, 'name': name, 'config': f'{name}.py', 'checkpoint': None},
+            **{'detector': 'YOLOX', 'input_size': (64, 32), 'parameters': 10**6, 'flops': None},
+            weights_size=4 * 10**6,
+            latency=Latency(latency, 2 * latency, 3 * latency, 9, parts, 10**9),
+            throughput=Throughput(4, 0.08, 12.5, 0.02, 50.0, 7, parts, None),
+            loading=None,
+            conditions=Conditions(device, 2, {'torch': '2'}, 'photographs', 3, '2025-05-06'),
+        )
+
+    return make
+
+
+@pytest.fixture
 def coco():
     """Two images, three boxes, two categories; no defect."""
     return {

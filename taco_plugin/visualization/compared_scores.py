@@ -1,6 +1,7 @@
-"""Compares the scores of runs by class and by model size."""
+"""Compares the scores of runs by class, and over what their detectors cost."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from adjustText import adjust_text
@@ -65,25 +66,46 @@ def draw_rows_of_scores(axes: Axes, rows: Sequence[str], scores: np.ndarray) -> 
         axes.secondary_xaxis('top')
 
 
-def plot_score_by_size(runs: Mapping[str, tuple[float | None, float | None]]) -> Figure:
-    """mAP50 over parameters, a named point per run; logarithmic beyond a tenfold difference.
+@dataclass(frozen=True)
+class Expense:
+    """What scores are drawn over: its name, and that of the unit, of which one is ``factor``."""
+
+    name: str
+    unit: str
+    factor: float
+
+    @property
+    def title(self) -> str:
+        """The name, as a sentence begins."""
+        return self.name.capitalize()
+
+
+SIZE = Expense('parameters', 'millions', 1e6)
+LATENCY = Expense('latency', 'ms', 1e-3)
+
+
+def plot_scores_over(
+    expense: Expense, runs: Mapping[str, tuple[float | None, float | None]]
+) -> Figure:
+    """mAP50 over an expense, a named point per run; logarithmic beyond a tenfold difference.
 
     Args:
-        runs: Name of each run -> its number of parameters, > 0, and its mAP50 in [0, 1]; None
-            if unknown.
+        expense: :data:`SIZE`, a number of parameters, or :data:`LATENCY`, in seconds.
+        runs: Name of each run -> its expense, > 0, and its mAP50 in [0, 1]; None if unknown.
     """
-    title = 'mAP50 by number of parameters'
-    shown, points = show_runs(runs), np.array(list(runs.values()), dtype=np.float64) / [1e6, 1]
-    has_size, has_score = ~np.isnan(points.T)
-    names = {n: shown[n] for n in np.flatnonzero(has_size & has_score).tolist()}
+    title = f'mAP50 by {expense.name}'
+    points = np.array(list(runs.values()), dtype=np.float64) / [expense.factor, 1]
+    shown, (has_expense, has_score) = show_runs(runs), ~np.isnan(points.T)
+    names = {n: shown[n] for n in np.flatnonzero(has_expense & has_score).tolist()}
     if not names:
-        missing = 'number of parameters' if has_score.any() else 'score'
-        return empty_figure(title, f'no run has a known {missing}')
+        missing = expense.name if has_score.any() else 'score'
+        return empty_figure(title, f'{missing} not known of any run')
     figure = new_figure(9, max(5.5, 2.5 + 0.28 * len(names)), title)
     axes = figure.subplots()
     notes = name_runs('No score', shown, ~has_score)
-    notes += name_runs('Number of parameters not known', shown, ~has_size & has_score)
+    notes += name_runs(f'{expense.title} not known', shown, ~has_expense & has_score)
     add_note(figure, notes)
+    style_axes(axes, xlabel=f'{expense.title} ({expense.unit})', ylabel='mAP50')
     draw_named_points(figure, axes, points[list(names)], names=names)
     return figure
 
@@ -93,7 +115,8 @@ def draw_named_points(
 ) -> None:
     """Draws points in the style of their runs, with names that do not overlap.
 
-    ``points`` are millions of parameters and score for each of the N names, shape (N, 2).
+    ``points`` are expense and score for each of the N names, shape (N, 2). The label of the x axis
+    says if it is logarithmic.
     """
     for number, point in zip(names, points, strict=True):
         axes.plot(*point, **run_style(number, 8, linestyle='none', markeredgecolor='0.2'))
@@ -123,12 +146,12 @@ def draw_named_points(
 def _scale(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
     middle = (y.min() + y.max()) / 2
     half = max(0.65 * (y.max() - y.min()), _LEAST_RANGE / 2)
-    style_axes(axes, xlabel='Parameters (millions)', ylabel='mAP50')
     axes.set_ylim(max(middle - half, -0.03), min(middle + half, 1.03))
     margin = max(0.25 * (x.max() - x.min()), 0.1 * x.max())
     axes.set_xlim(max(x.min() - margin, 0), x.max() + margin)
     if x.max() > _LOG_RANGE * x.min():
-        axes.set(xscale='log', xlabel='Parameters (millions, logarithmic)')
+        label = axes.get_xlabel().replace(')', ', logarithmic)')
+        axes.set(xscale='log', xlabel=label)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         plain_numbers(axes.xaxis)
         axes.set_xlim(x.min() / 1.7, x.max() * 1.7)

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from taco_plugin.evaluation.curves import MeanCurves
-from taco_plugin.visualization.compared_scores import plot_compared_classes, plot_score_by_size
+from taco_plugin.visualization.compared_scores import (
+    LATENCY,
+    SIZE,
+    plot_compared_classes,
+    plot_scores_over,
+)
 from taco_plugin.visualization.comparison import plot_compared_curves, plot_compared_training
 from taco_plugin.visualization.run_styles import run_style, show_runs
 from taco_plugin.visualization.training import smooth
@@ -163,7 +168,7 @@ def points_of(figure):
 
 
 def test_points_lie_at_millions_and_scores_in_the_style_of_their_run():
-    figure = plot_score_by_size({'$a_b$': (5.03e6, 0.25), 'c': (41e6, 0.5)})
+    figure = plot_scores_over(SIZE, {'$a_b$': (5.03e6, 0.25), 'c': (41e6, 0.5)})
     first, second = points_of(figure)
     np.testing.assert_allclose(first.get_xydata(), [[5.03, 0.25]])
     np.testing.assert_allclose(second.get_xydata(), [[41, 0.5]])
@@ -173,15 +178,15 @@ def test_points_lie_at_millions_and_scores_in_the_style_of_their_run():
 
 @pytest.mark.parametrize(('ratio', 'scale'), [(9, 'linear'), (11, 'log')])
 def test_parameters_more_than_tenfold_are_logarithmic(ratio, scale):
-    figure = plot_score_by_size({'a': (5e6, 0.25), 'b': (ratio * 5e6, 0.5)})
+    figure = plot_scores_over(SIZE, {'a': (5e6, 0.25), 'b': (ratio * 5e6, 0.5)})
     assert figure.axes[0].get_xscale() == scale
 
 
 def test_runs_that_are_no_points_are_named_and_others_keep_their_style(texts_of):
     runs = {'a': (None, 0.5), 'b': (6e6, None), 'c': (6e6, 0.5)}
-    figure = plot_score_by_size(runs)
+    figure = plot_scores_over(SIZE, runs)
     assert [point.get_color() for point in points_of(figure)] == colours(2)
-    assert 'No score: b.\nNumber of parameters not known: a.' in texts_of(figure)
-    assert 'no run has a known score' in texts_of(plot_score_by_size({'a': (5e6, None)}))
-    message = 'no run has a known number of parameters'
-    assert message in texts_of(plot_score_by_size({'a': (None, 0.5)}))
+    assert 'No score: b.\nParameters not known: a.' in texts_of(figure)
+    assert 'score not known of any run' in texts_of(plot_scores_over(SIZE, {'a': (5e6, None)}))
+    message = 'latency not known of any run'
+    assert message in texts_of(plot_scores_over(LATENCY, {'a': (None, 0.5)}))

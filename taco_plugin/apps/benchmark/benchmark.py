@@ -43,8 +43,8 @@ class Benchmark:
         notes = [f'Not measured: {name}: {reason}' for name, reason in self.failed.items()]
         names: dict[tuple[str, str], list[str]] = defaultdict(list)
         for name, reasons in self.missing.items():
-            for reason in reasons.items():
-                names[reason].append(name)
+            for what_and_why in reasons.items():
+                names[what_and_why].append(name)
         for (what, reason), of in names.items():
             which = 'any detector' if len(of) == len(self.costs) > 1 else ', '.join(of)
             notes.append(f'No {what} of {which}: {reason}')
@@ -73,8 +73,8 @@ def benchmark(
         InputError: If an argument names nothing that can be used, or nothing was measured.
     """
     jobs = name_jobs(detectors)
-    for folder in filter(None, [out, *(job.folder for job in jobs)]):
-        check_writable(folder)
+    for written in filter(None, [out, *(job.folder for job in jobs)]):
+        check_writable(written)
     settings = Settings(
         batch_size=batch_size,
         warm_up=warm_up,

@@ -1,6 +1,6 @@
 """A detector of MMDetection whose predictions are timed by their parts."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -54,7 +54,7 @@ class MMDetectionDetector:
         else:
             self._model.init_weights()
         self._model.to(device).eval()
-        self._spent: Counter[str] = Counter()
+        self._spent: defaultdict[str, float] = defaultdict(float)
         self._watch()
 
     def _watch(self) -> None:

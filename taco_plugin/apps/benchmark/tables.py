@@ -78,15 +78,18 @@ def to_csv(costs: Sequence[Cost]) -> str:
 
 def format_costs(costs: Sequence[Cost], failed: Mapping[str, str]) -> str:
     """All costs as JSON, and the reasons why others were not measured."""
-    return to_json({'costs': list(map(asdict, costs)), 'not_measured': dict(failed)}, indent=2)
+    return to_json({'costs': list(map(asdict, costs)), 'not_measured': dict(failed)})
 
 
 def describe_conditions(cost: Cost) -> str:
     """Under what the costs were measured, in words."""
     of = cost.conditions
     versions = ', '.join(f'{package} {version}' for package, version in of.versions.items())
-    rounds = f'{of.rounds} round{"s" * (of.rounds > 1)}'
-    return f'{of.device}, {of.threads} threads; {versions}; {of.images}; {rounds}; {of.time}.'
+    threads, rounds = (
+        f'{number} {word}{"s" * (number > 1)}'
+        for number, word in ((of.threads, 'thread'), (of.rounds, 'round'))
+    )
+    return f'{of.device}, {threads}; {versions}; {of.images}; {rounds}; {of.time}.'
 
 
 def _titles(costs: Sequence[Cost]) -> dict[str, _Columns]:

@@ -14,7 +14,12 @@ from ...errors import InputError
 from ...evaluation.detection_errors import choose_images
 from ...files import write_files
 from ...visualization import plot_training
-from ...visualization.compared_scores import plot_compared_classes, plot_score_by_size
+from ...visualization.compared_scores import (
+    LATENCY,
+    SIZE,
+    plot_compared_classes,
+    plot_scores_over,
+)
 from ...visualization.comparison import plot_compared_curves, plot_compared_training
 from ...visualization.side_by_side import side_by_side
 from .export import to_csv, to_markdown
@@ -22,6 +27,7 @@ from .page import Picture, Section, embed, make_page
 from .read_runs import Run, align_detections, evaluated
 from .seeds import certainty_table, differences, published_table, read_named_runs, read_published
 from .tables import defined
+from .text import show_place
 
 _USUAL_THRESHOLD = 0.25
 """Confidence from which boxes are drawn, where there is no best F1."""
@@ -87,7 +93,12 @@ def draw_plots(runs: Sequence[Run]) -> Iterator[Picture]:
         points = {run.name: (run.model.parameters, ap50.get(run.name)) for run in runs}
         if any(size for size, _ in points.values()):
             caption = 'Better is up, smaller is left.'
-            yield _picture(plot_score_by_size(points), 'Score by size', caption)
+            yield _picture(plot_scores_over(SIZE, points), 'Score by size', caption)
+        place, latencies = _latencies(runs)
+        if latencies:
+            times = {run.name: (latencies.get(run.name), ap50.get(run.name)) for run in runs}
+            caption = f'Better is up, faster is left. {place}'
+            yield _picture(plot_scores_over(LATENCY, times), 'Score by latency', caption)
         curves = {run.name: run.record.curves if run.record else None for run in runs}
         if any(curves.values()):
             caption = 'Means over the classes at IoU 0.50, with the best F1 of each run marked.'
@@ -104,6 +115,15 @@ def draw_plots(runs: Sequence[Run]) -> Iterator[Picture]:
             of_classes[name] = list(map(defined, one.main_metrics.per_class.AP50))
         figure = plot_compared_classes(of_classes, first.classes, first.boxes.truth_per_class)
         yield _picture(figure, 'Classes', 'From the most to the least true boxes.')
+
+
+def _latencies(runs: Sequence[Run]) -> tuple[str, dict[str, float]]:
+    """Latencies that were measured where that of the first run was, and where; others differ."""
+    known = {run.name: run.cost for run in runs if run.cost}
+    places = {name: show_place(cost.conditions) for name, cost in known.items()}
+    first = next(iter(places.values()), '')
+    same = {name: cost.latency.p50 for name, cost in known.items() if places[name] == first}
+    return f'One image at a time on {first}.', same
 
 
 def draw_images(runs: Sequence[Run], count: int, folder: str | None) -> Iterator[Picture]:

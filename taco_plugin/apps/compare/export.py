@@ -35,7 +35,7 @@ def _show(value: object) -> object:
 
 def _facts(run: Run) -> dict[str, object]:
     """What is known of a run; the columns are the same for every run."""
-    model, training, record = asdict(run.model), run.training, run.record
+    model, training, record, cost = asdict(run.model), run.training, run.record, run.cost
     model['input_width'], model['input_height'] = model.pop('input_size') or (None, None)
     return {
         'run': run.name,
@@ -46,6 +46,10 @@ def _facts(run: Run) -> dict[str, object]:
         'planned_epochs': training and training.planned_epochs,
         'iterations': training and training.iterations,
         'training_seconds': training and training.seconds,
+        'latency_seconds': cost and cost.latency.p50,
+        'fps': cost and cost.throughput.fps,
+        'peak_memory': cost and cost.latency.peak_memory,
+        'measured_on': cost and cost.conditions.device,
         'evaluated_on': text.show_evaluated_on(run),
         'checkpoint': record and record.run and record.run.checkpoint,
         'ann_file': record and record.ann_file,

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from ...boxes import Boxes, check_labels
 from ...errors import InputError
+from ...evaluation.cost import Cost, read_cost
 from ...evaluation.detections import EvaluatedBoxes, read_evaluated_boxes
 from ...evaluation.record import Record, read_record
 from .frameworks import Training, find_starts, name_configs, read_start
@@ -29,6 +30,7 @@ class Run:
         boxes: None where they were not kept, as of a validation.
         pictures: Those that the run drew of the evaluation, by their names without suffix.
         seeds: The trainings of a run with several seeds, of which ``record`` has the means.
+        cost: What predictions cost, if ``benchmark_detectors.py`` measured it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Run:
     boxes: EvaluatedBoxes | None = None
     pictures: Mapping[str, Path] = field(default_factory=dict)
     seeds: tuple['Run', ...] = ()
+    cost: Cost | None = None
 
 
 def evaluated(runs: Sequence[Run]) -> dict[str, Record]:
@@ -108,14 +111,15 @@ def _read_run(name: str, folder: Path, chosen: tuple[Path, Record] | None) -> Ru
         )
     model, training = read_start(start, folder, name)
     if not chosen:
-        return Run(name, folder, model, training)
+        return Run(name, folder, model, training, cost=read_cost(folder))
     kind, kept = chosen[0].stem, chosen[0].with_suffix('.npz')
     pictures = sorted(start.glob(f'figures/{kind.partition("_")[0]}/*.[jp][pn]g'))
     boxes = read_evaluated_boxes(kept) if kept.is_file() else None
     for some in (boxes.truth, boxes.detections) if boxes else ():
         check_labels(str(kept), some.label, len(chosen[1].classes))
     by_name = {path.stem: path for path in pictures}
-    return Run(name, folder, model, training, kind, chosen[1], boxes, by_name)
+    cost = read_cost(folder)
+    return Run(name, folder, model, training, kind, chosen[1], boxes, by_name, cost=cost)
 
 
 def align_detections(

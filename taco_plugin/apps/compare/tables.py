@@ -9,7 +9,7 @@ from ...evaluation.coco_scores import COCO_IOU
 from ...evaluation.metrics import ScoreSettings
 from ...evaluation.record import Record, SizeCounts
 from .read_runs import Run, evaluated
-from .text import MISSING, show_evaluated_on, show_text
+from .text import MISSING, show_evaluated_on, show_place, show_text
 
 _UNRANKED = ('at confidence', 'count MAE', 'count bias')
 
@@ -70,13 +70,16 @@ class Table:
 def model_table(runs: Sequence[Run]) -> Table:
     """Detector and training of each run, and what it was evaluated on."""
     rows = [{'run': text_cell(run.name), **_describe_run(run)} for run in runs]
+    if any(run.cost for run in runs):
+        rows = [row | _describe_cost(run) for row, run in zip(rows, runs, strict=True)]
     return Table('Detectors', [Column(name, [row[name] for row in rows]) for name in rows[0]])
 
 
 def list_facts(run: Run) -> dict[str, str]:
     """What is known of a run, for people."""
+    known = _describe_run(run) | _describe_cost(run)
     facts: dict[str, object] = {
-        name: cell.text for name, cell in _describe_run(run).items() if cell.value is not None
+        name: cell.text for name, cell in known.items() if cell.value is not None
     }
     facts['folder'] = run.folder
     if record := run.record:
@@ -121,6 +124,22 @@ def _describe_run(run: Run) -> dict[str, Cell]:
         'epochs': trained,
         'training time': took,
     }
+
+
+def _describe_cost(run: Run) -> dict[str, Cell]:
+    """What predictions cost, and where, as costs on other machines are others."""
+    names = 'latency (ms)', 'FPS', 'peak memory (MB)', 'measured on'
+    if not run.cost:
+        return dict.fromkeys(names, text_cell(None))
+    latency, batches = run.cost.latency, run.cost.throughput
+    place = f'{show_place(run.cost.conditions)}, batches of {batches.batch_size}'
+    cells = (
+        Cell(f'{latency.p50 * 1e3:.1f}', latency.p50),
+        Cell(f'{batches.fps:.2f}', batches.fps),
+        number_cell(latency.peak_memory, 1e6),
+        text_cell(place),
+    )
+    return dict(zip(names, cells, strict=True))
 
 
 def score_table(runs: Sequence[Run]) -> Table:

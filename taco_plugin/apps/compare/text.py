@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from ...evaluation.cost import Conditions
 from ...evaluation.record import Record
 from .read_runs import Run, evaluated
 
@@ -27,6 +28,12 @@ def show_evaluated_on(run: Run) -> str:
     name, of = run.evaluation or 'not evaluated', run.record and run.record.run
     unit = 'epoch' if of and of.epoch is not None else 'iteration'
     return show_text(name.replace('val_', f'validation of {unit} '))
+
+
+def show_place(conditions: Conditions) -> str:
+    """Where costs were measured: those of other machines cannot be ranked with them."""
+    threads = conditions.threads
+    return show_text(f'{conditions.device}, {threads} thread{"s" * (threads > 1)}')
 
 
 def describe_group(runs: Sequence[Run]) -> str:
