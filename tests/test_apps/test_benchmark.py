@@ -31,11 +31,12 @@ def turn(seconds):
 
 
 @pytest.mark.usefixtures('mmdet_scope')
-def test_a_run_is_measured_and_what_cannot_be_is_named(tmp_path, small_taco, run_tool):
+def test_a_run_is_measured_and_what_cannot_be_is_named(tmp_path, small_taco, run_tool, monkeypatch):
     import torch
     from mmdet.registry import MODELS
     from mmengine.config import Config
 
+    monkeypatch.setenv('TACO_DATA_ROOT', str(small_taco))
     run, out, broken = tmp_path / 'run', tmp_path / 'out', tmp_path / 'broken.py'
     run.mkdir()
     config = Config.fromfile(DEMO)
@@ -47,7 +48,7 @@ def test_a_run_is_measured_and_what_cannot_be_is_named(tmp_path, small_taco, run
     head = '# Costs\n\nHow to read them.\n\n<!-- What follows is written by benchmark_detectors.py.'
     (out / 'cost.md').write_text(f'{head} -->\n\nan old table\n')
     options = '--size', 64, 64, '--rounds', 1, '--warm-up', 0, '--seconds', 0, '--out', out
-    done = run_tool(TOOL, run, broken, *options, TACO_DATA_ROOT=str(small_taco))
+    done = run_tool(TOOL, run, broken, *options)
     assert done.returncode == 1, done.stderr
     assert 'Not measured: broken: KeyError' in done.stdout
     cost = read_cost(run)

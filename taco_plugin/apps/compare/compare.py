@@ -94,7 +94,7 @@ def draw_plots(runs: Sequence[Run]) -> Iterator[Picture]:
         if any(size for size, _ in points.values()):
             caption = 'Better is up, smaller is left.'
             yield _picture(plot_scores_over(SIZE, points), 'Score by size', caption)
-        place, latencies = _latencies(runs)
+        place, latencies = comparable_latencies(runs)
         if latencies:
             times = {run.name: (latencies.get(run.name), ap50.get(run.name)) for run in runs}
             caption = f'Better is up, faster is left. {place}'
@@ -117,7 +117,7 @@ def draw_plots(runs: Sequence[Run]) -> Iterator[Picture]:
         yield _picture(figure, 'Classes', 'From the most to the least true boxes.')
 
 
-def _latencies(runs: Sequence[Run]) -> tuple[str, dict[str, float]]:
+def comparable_latencies(runs: Sequence[Run]) -> tuple[str, dict[str, float]]:
     """Latencies that were measured where that of the first run was, and where; others differ."""
     known = {run.name: run.cost for run in runs if run.cost}
     places = {name: show_place(cost.conditions) for name, cost in known.items()}

@@ -132,11 +132,12 @@ def _describe_cost(run: Run) -> dict[str, Cell]:
     if not run.cost:
         return dict.fromkeys(names, text_cell(None))
     latency, batches = run.cost.latency, run.cost.throughput
+    peak = latency.peak_memory
     place = f'{show_place(run.cost.conditions)}, batches of {batches.batch_size}'
     cells = (
         Cell(f'{latency.p50 * 1e3:.1f}', latency.p50),
         Cell(f'{batches.fps:.2f}', batches.fps),
-        number_cell(latency.peak_memory, 1e6),
+        text_cell(None) if peak is None else Cell(f'{peak / 1e6:,.0f}', peak),
         text_cell(place),
     )
     return dict(zip(names, cells, strict=True))

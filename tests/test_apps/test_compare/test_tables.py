@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from taco_plugin.apps.compare.compare import _latencies, draw_plots
+from taco_plugin.apps.compare.compare import comparable_latencies, draw_plots
 from taco_plugin.apps.compare.export import to_csv, to_markdown
 from taco_plugin.apps.compare.read_runs import Training
 from taco_plugin.apps.compare.tables import (
@@ -91,7 +91,7 @@ def test_what_predictions_cost_is_shown_with_where_it_was_measured(make_cost, ma
     runs = [make_run('a', cost=make_cost()), make_run('b')]
     columns, first, second = texts(model_table(runs))
     assert columns[-4:] == ['latency (ms)', 'FPS', 'peak memory (MB)', 'measured on']
-    assert first[-4:] == ['25.0', '50.00', '1000.00', 'CPU, 2 threads, batches of 4']
+    assert first[-4:] == ['25.0', '50.00', '1,000', 'CPU, 2 threads, batches of 4']
     assert second[-4:] == ['–'] * 4
     rows = read([runs])
     assert [row['latency_seconds'] for row in rows] == ['0.025', '']
@@ -100,7 +100,10 @@ def test_what_predictions_cost_is_shown_with_where_it_was_measured(make_cost, ma
 def test_only_latencies_of_one_machine_are_drawn_together(make_cost, make_run):
     costs = make_cost('a', 0.1), make_cost('b', 0.2, 'GPU'), make_cost('c', 0.3)
     runs = [make_run(cost.name, cost=cost) for cost in costs]
-    assert _latencies(runs) == ('One image at a time on CPU, 2 threads.', {'a': 0.1, 'c': 0.3})
+    assert comparable_latencies(runs) == (
+        'One image at a time on CPU, 2 threads.',
+        {'a': 0.1, 'c': 0.3},
+    )
     titles = [picture.title for picture in draw_plots(runs)]
     assert titles[:2] == ['Score by size', 'Score by latency']
 
