@@ -18,11 +18,7 @@ PIPELINE = [
     {'type': 'RandomCrop', 'crop_size': SIDE},
     {'type': 'PackDetInputs'},
 ]
-FLIP = {
-    'type': 'RandomFlip',
-    'prob': [0.25] * 3,
-    'direction': ['horizontal', 'vertical', 'diagonal'],
-}
+FLIP = {'type': 'RandomFlip', 'prob': [0.25] * 3, 'direction': ['horizontal', 'vertical', 'diagonal']}
 FLIPPED = [*PIPELINE[:-1], FLIP, PIPELINE[-1]]
 
 SMALL = {
