@@ -116,15 +116,16 @@ def make_cost():
     """The cost of a detector with this latency, in seconds, measured on this device."""
 
     def make(name='a', latency=0.025, device='CPU'):
-        from taco_plugin.evaluation.cost import Conditions, Cost, Latency, Parts, Throughput
+        from taco_plugin.evaluation.cost import Conditions, Cost, Timing
 
-        parts = Parts(0.005, 0.018, None)
+        times = latency, 2 * latency, 3 * latency, 1 / latency
+        parts = 9, 0.005, 0.018, None
         return Cost(
             **{'schema_version': 1, 'name': name, 'config': f'{name}.py', 'checkpoint': None},
             **{'detector': 'YOLOX', 'input_size': (64, 32), 'parameters': 10**6, 'flops': None},
             weights_size=4 * 10**6,
-            latency=Latency(latency, 2 * latency, 3 * latency, 9, parts, 10**9),
-            throughput=Throughput(4, 0.08, 12.5, 0.02, 50.0, 7, parts, None),
+            latency=Timing(1, *times, latency, 1 / latency, *parts, 10**9),
+            throughput=Timing(4, *times, latency / 4, 50.0, *parts, None),
             loading=None,
             conditions=Conditions(device, 2, {'torch': '2'}, 'photographs', 3, '2025-05-06'),
         )

@@ -18,63 +18,36 @@ Quantity = Annotated[float, msgspec.Meta(ge=0)]
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Parts of a time, in seconds; their medians, which need not add up to that of the whole.
-
-    Args:
-        preprocessing: From a decoded image to the tensor that the network gets.
-        network: None where it cannot be told from what follows, which is then in neither.
-        postprocessing: From the raw output to boxes, with non-maximum suppression and masks.
-    """
-
-    preprocessing: Quantity
-    network: Quantity | None
-    postprocessing: Quantity | None
-
-
-@dataclass(frozen=True)
-class Latency:
-    """How long one image takes, alone, in seconds.
-
-    Args:
-        p50: The median.
-        p90: Nine of ten times were shorter.
-        p99: Of less than a hundred times, near the longest.
-        runs: Number of times.
-        parts: Of the median.
-        peak_memory: In bytes, None where it cannot be had.
-    """
-
-    p50: Quantity
-    p90: Quantity
-    p99: Quantity
-    runs: Count
-    parts: Parts
-    peak_memory: Count | None
-
-
-@dataclass(frozen=True)
-class Throughput:
-    """How long a batch takes, in seconds; all follow from the median of its times.
+class Timing:
+    """How long batches of one size take, in seconds, from images in memory to their boxes.
 
     Args:
         batch_size: Images in a batch.
-        batch_time: For one batch.
+        p50: The median, the batch time; ``bps``, ``image_time`` and ``fps`` follow from it.
+        p90: Nine of ten batches took less.
+        p99: Of fewer than a hundred batches, near the slowest.
         bps: Batches in a second.
-        image_time: For one image of a batch.
+        image_time: Seconds for one image of a batch.
         fps: Images in a second.
-        runs: Number of times.
-        parts: Of the median.
+        runs: Number of batches that were timed.
+        preprocessing: From images to the tensor that the network gets. The parts are medians of
+            their own, which need not add up to that of the whole.
+        network: None where it cannot be told from what follows, which is then in neither.
+        postprocessing: From the raw output to boxes, with non-maximum suppression and masks.
         peak_memory: In bytes, None where it cannot be had.
     """
 
     batch_size: Count
-    batch_time: Quantity
+    p50: Quantity
+    p90: Quantity
+    p99: Quantity
     bps: Quantity
     image_time: Quantity
     fps: Quantity
     runs: Count
-    parts: Parts
+    preprocessing: Quantity
+    network: Quantity | None
+    postprocessing: Quantity | None
     peak_memory: Count | None
 
 
@@ -112,6 +85,8 @@ class Cost:
         parameters: Their number.
         flops: Multiply-adds for an image of ``input_size``; None if they cannot be counted.
         weights_size: Bytes of parameters and buffers.
+        latency: Of one image at a time.
+        throughput: Of batches.
         loading: Images per second from the training's data loader; None without its data.
     """
 
@@ -124,8 +99,8 @@ class Cost:
     parameters: Count
     flops: Count | None
     weights_size: Count
-    latency: Latency
-    throughput: Throughput
+    latency: Timing
+    throughput: Timing
     loading: Quantity | None
     conditions: Conditions
 

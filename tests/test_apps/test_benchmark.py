@@ -3,31 +3,25 @@
 import csv
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from taco_plugin.apps.benchmark import benchmark as module
-from taco_plugin.apps.benchmark.measure import Facts, Seconds, Turn
+from taco_plugin.apps.benchmark.measure import Facts, Seconds, Settings, Turn
 from taco_plugin.errors import InputError
 from taco_plugin.evaluation.cost import read_cost
 
 DEMO = Path(__file__).parents[2] / 'configs' / 'taco' / 'demo.py'
 TOOL = 'analysis_tools/benchmark_detectors.py'
-OPTIONS = {
-    **{'out': None, 'rounds': 2, 'images': None, 'size': None, 'batch_size': 2, 'warm_up': 0},
-    **{'seconds': 0.0, 'device': 'cpu', 'threads': 1},
-}
+SETTINGS = Settings(2, 2, 0, 0.0, 'cpu', 1, None, None)
 
 
 def turn(seconds):
-    single = [Seconds(0.01, one - 0.01, 0.0) for one in seconds]
-    return Turn(
-        facts=Facts('YOLOX', (64, 64), 1000, None, 4000),
-        **{'device': 'CPU', 'threads': 1, 'versions': {'torch': '2'}, 'single': single},
-        **{'batch': [Seconds(0.1, 0.4, None)], 'peaks': (7, None), 'loading': None},
-        missing={'loading': 'no data'},
-    )
+    times = [Seconds(0.01, one - 0.01, 0.0) for one in seconds], [Seconds(0.1, 0.4, None)]
+    facts = Facts('YOLOX', (64, 64), 1000, None, 4000)
+    return Turn(facts, 'CPU', 1, times, (7, None), None, {'loading': 'no data'})
 
 
 @pytest.mark.usefixtures('mmdet_scope')
@@ -54,10 +48,9 @@ def test_a_run_is_measured_and_what_cannot_be_is_named(tmp_path, small_taco, run
     cost = read_cost(run)
     assert (cost.checkpoint, cost.input_size) == (str(run / 'best_1.pth'), (64, 64))
     assert cost.parameters == sum(parameter.numel() for parameter in model.parameters())
-    parts = cost.latency.parts
-    assert parts.preprocessing + parts.network + parts.postprocessing == pytest.approx(
-        cost.latency.p50
-    )
+    one = cost.latency
+    parts = one.preprocessing, one.network, one.postprocessing
+    assert sum(parts) == pytest.approx(one.p50)
     assert cost.loading > 0
     assert cost.flops > 1e7
     assert cost.latency.peak_memory > cost.weights_size
@@ -66,7 +59,7 @@ def test_a_run_is_measured_and_what_cannot_be_is_named(tmp_path, small_taco, run
     assert 'an old table' not in page
     assert '| run | 64 × 64 | 2.24 |' in page
     (row,) = csv.DictReader((out / 'cost.csv').read_text().splitlines())
-    assert float(row['fps']) == pytest.approx(cost.throughput.fps)
+    assert float(row['FPS']) == pytest.approx(cost.throughput.fps)
     written = json.loads((out / 'cost.json').read_text())
     assert [one['name'] for one in written['costs']] == ['run']
     assert 'NoSuchNeck' in written['not_measured']['broken']
@@ -86,7 +79,7 @@ def test_detectors_take_turns_and_all_times_of_all_turns_count(tmp_path, monkeyp
     paths = [str(tmp_path / f'{name}.py') for name in ('a', 'broken', 'b')]
     for path in paths:
         Path(path).touch()
-    report, is_complete = module.benchmark(paths, **OPTIONS | {'out': str(tmp_path / 'out')})
+    report, is_complete = module.benchmark(paths, str(tmp_path / 'out'), SETTINGS)
     assert order == ['a', 'broken', 'b', 'a', 'b']
     assert not is_complete
     assert 'Not measured: broken: its process ended' in report
@@ -95,9 +88,10 @@ def test_detectors_take_turns_and_all_times_of_all_turns_count(tmp_path, monkeyp
     latency, batch = cost['latency'], cost['throughput']
     assert (latency['p50'], latency['runs']) == (pytest.approx(0.035), 4)
     assert latency['p90'] == pytest.approx(0.187)  # between the third and the fourth
-    assert (batch['batch_time'], batch['bps']) == (pytest.approx(0.5), pytest.approx(2))
+    assert (batch['p50'], batch['bps']) == (pytest.approx(0.5), pytest.approx(2))
     assert (batch['image_time'], batch['fps']) == (pytest.approx(0.25), pytest.approx(4))
-    assert batch['parts'] == {'preprocessing': 0.1, 'network': None, 'postprocessing': None}
+    parts = ('preprocessing', 'network', 'postprocessing')
+    assert [batch[part] for part in parts] == [0.1, None, None]
 
 
 def test_each_part_of_a_prediction_has_its_time(monkeypatch, mmdet_scope):
@@ -126,9 +120,10 @@ def test_each_part_of_a_prediction_has_its_time(monkeypatch, mmdet_scope):
 
 def test_a_path_that_is_no_detector_and_no_folder_of_photographs_is_refused(tmp_path):
     missing = str(tmp_path / 'missing.py')
-    with pytest.raises(InputError, match=r'missing\.py: no such config'):
-        module.benchmark([missing], **OPTIONS)
-    with pytest.raises(InputError, match=r'demo\.py: given twice'):
-        module.benchmark([str(DEMO), str(DEMO)], **OPTIONS)
-    with pytest.raises(InputError, match='no photographs'):
-        module.benchmark([str(DEMO)], **OPTIONS | {'images': str(tmp_path)})
+    for given, settings, message in (
+        ([missing], SETTINGS, r'missing\.py: no such config'),
+        ([str(DEMO)] * 2, SETTINGS, r'demo\.py: given twice'),
+        ([str(DEMO)], replace(SETTINGS, images=str(tmp_path)), 'no photographs'),
+    ):
+        with pytest.raises(InputError, match=message):
+            module.benchmark(given, None, settings)

@@ -50,13 +50,15 @@ def _parse_args() -> argparse.Namespace:
 
 def main() -> None:
     """Entry point."""
-    args = _parse_args()
+    options = vars(_parse_args())
     from taco_plugin.apps.benchmark.benchmark import benchmark
+    from taco_plugin.apps.benchmark.measure import Settings
 
-    report, is_complete = benchmark(**vars(args))
+    detectors, out = options.pop('detectors'), options.pop('out')
+    report, is_complete = benchmark(detectors, out, Settings(**options))
     print(report)
-    if args.out:
-        print(f'\nwritten: {args.out}/cost.md, cost.csv and cost.json')
+    if out:
+        print(f'\nwritten: {out}/cost.md, cost.csv and cost.json')
     sys.exit(0 if is_complete else 1)
 
 

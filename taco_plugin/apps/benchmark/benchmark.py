@@ -2,9 +2,9 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -12,58 +12,15 @@ from tqdm import tqdm
 
 from ...checkpoint_files import best_checkpoint, find_config
 from ...errors import InputError
-from ...evaluation.cost import (
-    COST_VERSION,
-    Conditions,
-    Cost,
-    Latency,
-    Parts,
-    Throughput,
-    write_cost,
-)
+from ...evaluation.cost import COST_VERSION, Conditions, Cost, Timing, write_cost
 from ...files import check_writable, write_files
-from .measure import PHOTOGRAPH, Job, Seconds, Settings, Turn, measure_apart
+from .measure import PHOTOGRAPH, Job, Seconds, Settings, Turn, list_images, measure_apart
 from .tables import format_costs, to_csv, to_markdown, to_text
 
-_IMAGES = 16
-"""Photographs of ``--images`` that are kept in memory."""
+_VERSIONS = 'torch', 'torchvision', 'mmdet', 'mmengine'
 
 
-@dataclass
-class Benchmark:
-    """What was measured, and why the rest was not: reasons of detectors, and of single figures."""
-
-    costs: list[Cost] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    missing: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    @property
-    def notes(self) -> list[str]:
-        """What was not measured, in sentences; a reason that detectors share is given once."""
-        notes = [f'Not measured: {name}: {reason}' for name, reason in self.failed.items()]
-        names: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for name, reasons in self.missing.items():
-            for what_and_why in reasons.items():
-                names[what_and_why].append(name)
-        for (what, reason), of in names.items():
-            which = 'any detector' if len(of) == len(self.costs) > 1 else ', '.join(of)
-            notes.append(f'No {what} of {which}: {reason}')
-        return notes
-
-
-def benchmark(
-    detectors: Sequence[str],
-    *,
-    out: str | None,
-    rounds: int,
-    images: str | None,
-    size: Sequence[int] | None,
-    batch_size: int,
-    warm_up: int,
-    seconds: float,
-    device: str | None,
-    threads: int | None,
-) -> tuple[str, bool]:
+def benchmark(detectors: Sequence[str], out: str | None, settings: Settings) -> tuple[str, bool]:
     """Measures detectors, whose configs or runs are named; writes into runs and into ``out``.
 
     Returns:
@@ -73,30 +30,27 @@ def benchmark(
         InputError: If an argument names nothing that can be used, or nothing was measured.
     """
     jobs = name_jobs(detectors)
-    for written in filter(None, [out, *(job.folder for job in jobs)]):
-        check_writable(written)
-    settings = Settings(
-        batch_size=batch_size,
-        warm_up=warm_up,
-        seconds=seconds,
-        device=device,
-        threads=threads,
-        images=_list_images(images) if images else (),
-        size=(size[0], size[1]) if size else None,
-    )
-    drawn = f'random photographs of {PHOTOGRAPH[0]} x {PHOTOGRAPH[1]} pixels'
-    words = f'{len(settings.images)} photographs of {images}' if images else drawn
-    found = _measure(jobs, settings, rounds, words)
-    if not found.costs:
-        name, reason = next(iter(found.failed.items()))
+    for folder in filter(None, [out, *(job.folder for job in jobs)]):
+        check_writable(folder)
+    if settings.images:
+        list_images(settings.images)
+    turns, failed = _take_turns(jobs, settings)
+    if not turns:
+        name, reason = next(iter(failed.items()))
         raise InputError(f'nothing was measured: {name}: {reason}')
-    folders = {job.name: job.folder for job in jobs}
-    for cost in found.costs:
-        if folder := folders[cost.name]:
-            write_cost(cost, folder)
+    costs = [_join(job, turns[job.name], settings) for job in jobs if job.name in turns]
+    notes = [f'Not measured: {name}: {reason}' for name, reason in failed.items()]
+    notes += _say_what_is_missing({name: of[0].missing for name, of in turns.items()})
+    for job in jobs:
+        for cost in costs if job.folder else ():
+            if cost.name == job.name:
+                write_cost(cost, str(job.folder))
     if out:
-        _write(found, Path(out))
-    return to_text(found.costs, found.notes), not found.failed
+        page = Path(out, 'cost.md')
+        known = page.read_text() if page.is_file() else None
+        texts = {'cost.csv': to_csv(costs), 'cost.json': format_costs(costs, failed)}
+        write_files(out, {**texts, page.name: to_markdown(costs, notes, known)})
+    return to_text(costs, notes), not failed
 
 
 def name_jobs(detectors: Sequence[str]) -> list[Job]:
@@ -122,93 +76,86 @@ def name_jobs(detectors: Sequence[str]) -> list[Job]:
     return jobs
 
 
-def _list_images(folder: str) -> tuple[str, ...]:
-    found = sorted(str(path) for path in Path(folder).rglob('*.[jJpP][pPnN]*[gG]'))
-    if not found:
-        raise InputError(f'{folder}: no photographs (.jpg, .jpeg, .png) in this folder')
-    return tuple(found[:_IMAGES])
-
-
-def _measure(jobs: Sequence[Job], settings: Settings, rounds: int, images: str) -> Benchmark:
-    """Gives each detector a turn in each round, so that a noisy machine treats all alike."""
-    found, turns = Benchmark(), defaultdict(list)
-    with tqdm(total=rounds * len(jobs), disable=None) as bar:
-        for _ in range(rounds):
+def _take_turns(
+    jobs: Sequence[Job], settings: Settings
+) -> tuple[dict[str, list[Turn]], dict[str, str]]:
+    """Turns of each detector, and why others have none; in turn, so that noise treats all alike."""
+    turns: dict[str, list[Turn]] = defaultdict(list)
+    failed: dict[str, str] = {}
+    with tqdm(total=settings.rounds * len(jobs), disable=None) as bar:
+        for _ in range(settings.rounds):
             for job in jobs:
                 bar.set_description(job.name)
-                if job.name not in found.failed:
+                if job.name not in failed:
                     try:
                         turns[job.name].append(measure_apart(job, settings))
                     except InputError as error:
-                        found.failed[job.name] = str(error)
+                        failed[job.name] = str(error)
+                        turns.pop(job.name, None)
                 bar.update()
-    for job in jobs:
-        if job.name not in found.failed:
-            of_job = turns[job.name]
-            found.costs.append(_join(job, of_job, settings.batch_size, images))
-            found.missing[job.name] = of_job[0].missing
-    return found
+    return dict(turns), failed
 
 
-def _join(job: Job, turns: Sequence[Turn], batch_size: int, images: str) -> Cost:
-    first = turns[0]
-    single = [seconds for turn in turns for seconds in turn.single]
-    batch = [seconds for turn in turns for seconds in turn.batch]
-    p50, p90, p99 = np.percentile(list(map(_total, single)), (50, 90, 99)).tolist()
-    batch_time = statistics.median(map(_total, batch))
-    peaks = [
-        max((peak for peak in column if peak is not None), default=None)
-        for column in zip(*(turn.peaks for turn in turns), strict=True)
-    ]
-    loadings = [turn.loading for turn in turns if turn.loading is not None]
+def _say_what_is_missing(missing: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Sentences on single figures; a reason that detectors share is given once."""
+    names: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, reasons in missing.items():
+        for figure in reasons.items():
+            names[figure].append(name)
+    shown = {
+        figure: 'any detector' if len(of) == len(missing) > 1 else ', '.join(of)
+        for figure, of in names.items()
+    }
+    return [f'No {what} of {which}: {reason}' for (what, reason), which in shown.items()]
+
+
+def _join(job: Job, turns: Sequence[Turn], settings: Settings) -> Cost:
+    first, loadings = turns[0], [turn.loading for turn in turns if turn.loading is not None]
+    latency, throughput = (
+        _summarize(
+            size,
+            [seconds for turn in turns for seconds in turn.times[index]],
+            max((peak for turn in turns if (peak := turn.peaks[index])), default=None),
+        )
+        for index, size in enumerate((1, settings.batch_size))
+    )
+    drawn = f'random photographs of {PHOTOGRAPH[0]} x {PHOTOGRAPH[1]} pixels'
     return Cost(
         schema_version=COST_VERSION,
         name=job.name,
         config=job.config,
         checkpoint=job.checkpoint,
         **first.facts._asdict(),
-        latency=Latency(p50, p90, p99, len(single), _parts(single), peaks[0]),
-        throughput=Throughput(
-            batch_size=batch_size,
-            batch_time=batch_time,
-            bps=1 / batch_time,
-            image_time=batch_time / batch_size,
-            fps=batch_size / batch_time,
-            runs=len(batch),
-            parts=_parts(batch),
-            peak_memory=peaks[1],
-        ),
+        latency=latency,
+        throughput=throughput,
         loading=statistics.median(loadings) if loadings else None,
         conditions=Conditions(
             device=first.device,
             threads=first.threads,
-            versions=first.versions,
-            images=images,
+            versions={package: version(package) for package in _VERSIONS},
+            images=f'photographs of {settings.images}' if settings.images else drawn,
             rounds=len(turns),
             time=datetime.now().astimezone().isoformat(timespec='seconds'),
         ),
     )
 
 
-def _total(seconds: Seconds) -> float:
-    return seconds.preprocessing + seconds.network + (seconds.postprocessing or 0.0)
-
-
-def _parts(samples: Sequence[Seconds]) -> Parts:
-    preprocessing = statistics.median(sample.preprocessing for sample in samples)
-    after = [sample.postprocessing for sample in samples if sample.postprocessing is not None]
-    if not after:
-        return Parts(preprocessing, None, None)
-    network = statistics.median(sample.network for sample in samples)
-    return Parts(preprocessing, network, statistics.median(after))
-
-
-def _write(found: Benchmark, out: Path) -> None:
-    page = out / 'cost.md'
-    known = page.read_text() if page.is_file() else None
-    texts = {
-        'cost.csv': to_csv(found.costs),
-        'cost.json': format_costs(found.costs, found.failed),
-        'cost.md': to_markdown(found.costs, found.notes, known),
-    }
-    write_files(out, texts)
+def _summarize(batch_size: int, times: Sequence[Seconds], peak: int | None) -> Timing:
+    table = np.array(times, dtype=np.float64)  # NaN where there is no postprocessing
+    p50, p90, p99 = np.percentile(np.nansum(table, axis=1), (50, 90, 99)).tolist()
+    preprocessing, *after = np.median(table, axis=0).tolist()
+    network, postprocessing = after if times[0].postprocessing is not None else (None, None)
+    return Timing(
+        batch_size=batch_size,
+        p50=p50,
+        p90=p90,
+        p99=p99,
+        bps=1 / p50,
+        image_time=p50 / batch_size,
+        fps=batch_size / p50,
+        runs=len(times),
+        preprocessing=preprocessing,
+        network=network,
+        postprocessing=postprocessing,
+        peak_memory=peak,
+    )

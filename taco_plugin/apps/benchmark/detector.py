@@ -1,4 +1,8 @@
-"""A detector of MMDetection whose predictions are timed by their parts."""
+"""A detector of MMDetection whose predictions are timed by their parts.
+
+Another kind of detector, which :func:`.measure.measure` may choose, is a class with the public
+methods of this one.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -39,8 +43,9 @@ class MMDetectionDetector:
     ) -> None:
         self.config = Config.fromfile(config)
         steps = get_test_pipeline_cfg(self.config)
-        for step in steps if size else ():
-            step.update(dict.fromkeys({'scale', 'size'} & set(step), size))
+        if size:
+            for step in steps:
+                step.update(dict.fromkeys({'scale', 'size'} & set(step), tuple(size)))
         init_default_scope(self.config.get('default_scope') or 'mmdet')
         kept = [step for step in steps if type_name(step) != 'LoadAnnotations']
         self._pipeline = Compose(list(map(_in_memory, kept)))

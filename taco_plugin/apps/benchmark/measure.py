@@ -8,12 +8,11 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import chain, cycle, islice, repeat
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from ...errors import InputError, describe_error
 PHOTOGRAPH = 3264, 2448
 """Width and height of a drawn photograph: the usual ones in TACO, 8 megapixels."""
 
-_VERSIONS = 'torch', 'torchvision', 'mmdet', 'mmengine'
+_IMAGES = 16  # that are kept in memory
 
 
 class Seconds(NamedTuple):
@@ -43,22 +42,9 @@ class Facts(NamedTuple):
     weights_size: int
 
 
-class TimedDetector(Protocol):
-    """What can be measured. Another kind of detector is another class with these methods."""
-
-    def predict(self, images: Sequence[np.ndarray]) -> Seconds:
-        """Predicts a batch of images, BGR, uint8, shape (H, W, 3)."""
-
-    def describe(self) -> tuple[Facts, dict[str, str]]:
-        """Counts what can be counted; what cannot has a reason."""
-
-    def open_loader(self) -> tuple[Any, int]:
-        """The loader of the training's batches, and how many of them take longer at first."""
-
-
 @dataclass(frozen=True)
 class Job:
-    """A detector to measure: its name in the table, and its files."""
+    """A detector to measure: its name in the table, its files, and its folder if it is a run."""
 
     name: str
     config: str
@@ -68,30 +54,25 @@ class Job:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure; the arguments of ``benchmark_detectors.py``."""
+    """How to measure; the options of ``benchmark_detectors.py``."""
 
     batch_size: int
+    rounds: int
     warm_up: int
     seconds: float
     device: str | None
     threads: int | None
-    images: tuple[str, ...]
+    images: str | None
     size: tuple[int, int] | None
 
 
-@dataclass(frozen=True)
-class Turn:
-    """What one turn measured, of single images and of batches.
-
-    ``missing`` has the reason for each figure that could not be measured.
-    """
+class Turn(NamedTuple):
+    """What one turn measured, of single images and of batches, and why the rest is missing."""
 
     facts: Facts
     device: str
     threads: int
-    versions: dict[str, str]
-    single: list[Seconds]
-    batch: list[Seconds]
+    times: tuple[list[Seconds], list[Seconds]]
     peaks: tuple[int | None, int | None]
     loading: float | None
     missing: dict[str, str]
@@ -150,43 +131,21 @@ def measure(job: Job, settings: Settings) -> Turn:
     cv2.setNumThreads(torch.get_num_threads())
     torch.manual_seed(0)
     detector = MMDetectionDetector(job.config, job.checkpoint, device, settings.size)
-    photographs = _read_photographs(settings)
-    single, peak = _time_batches(detector, photographs, 1, settings=settings, device=device)
-    size = settings.batch_size
-    batch, batch_peak = _time_batches(detector, photographs, size, settings=settings, device=device)
-    facts, missing = detector.describe()
-    loading = None
+    photographs, times, peaks = cycle(_read_photographs(settings.images)), [], []
+    for size in (1, settings.batch_size):
+        peak = _watch_memory(device)
+        batches = (detector.predict(list(islice(photographs, size))) for _ in repeat(None))
+        _ = list(islice(batches, settings.warm_up))
+        times.append(list(_for_seconds(batches, settings.seconds)))
+        peaks.append(peak())
+    (facts, missing), loading = detector.describe(), None
     try:
         loading = _measure_loading(*detector.open_loader(), settings.seconds)
     except Exception as error:  # data that are missing or broken, in any of many ways
         missing['loading'] = describe_error(error)
-    return Turn(
-        facts=facts,
-        device=_name_device(device),
-        threads=torch.get_num_threads(),
-        versions={package: version(package) for package in _VERSIONS},
-        single=single,
-        batch=batch,
-        peaks=(peak, batch_peak),
-        loading=loading,
-        missing=missing,
-    )
-
-
-def _time_batches(
-    detector: TimedDetector,
-    photographs: Sequence[np.ndarray],
-    size: int,
-    *,
-    settings: Settings,
-    device: str,
-) -> tuple[list[Seconds], int | None]:
-    """Times of batches after the warm-up, and the peak of the memory in bytes."""
-    peak, endless = _watch_memory(device), cycle(photographs)
-    times = (detector.predict(list(islice(endless, size))) for _ in repeat(None))
-    for _ in islice(times, settings.warm_up):
-        pass
-    return list(_for_seconds(times, settings.seconds)), peak()
+    threads = torch.get_num_threads()
+    of = (times[0], times[1]), (peaks[0], peaks[1])
+    return Turn(facts, _name_device(device), threads, *of, loading=loading, missing=missing)
 
 
 def _for_seconds(items: Iterable[Any], seconds: float) -> Iterator[Any]:
@@ -198,13 +157,20 @@ def _for_seconds(items: Iterable[Any], seconds: float) -> Iterator[Any]:
             return
 
 
-def _read_photographs(settings: Settings) -> Sequence[np.ndarray]:
+def list_images(folder: str) -> list[str]:
+    """Paths of the first photographs in a folder, to any depth; raises InputError if none."""
+    found = sorted(str(path) for path in Path(folder).rglob('*.[jJpP][pPnN]*[gG]'))
+    if not found:
+        raise InputError(f'{folder}: no photographs (.jpg, .jpeg, .png) in this folder')
+    return found[:_IMAGES]
+
+
+def _read_photographs(folder: str | None) -> Sequence[np.ndarray]:
     import mmcv
 
-    if settings.images:
-        return [mmcv.imread(path) for path in settings.images]
-    random = np.random.default_rng(0)
-    shape = *PHOTOGRAPH[::-1], 3
+    if folder:
+        return list(map(mmcv.imread, list_images(folder)))
+    shape, random = (*PHOTOGRAPH[::-1], 3), np.random.default_rng(0)
     return [random.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)]
 
 
@@ -218,23 +184,17 @@ def _watch_memory(device: str) -> Callable[[], int | None]:
     if device.startswith('cuda'):
         torch.cuda.reset_peak_memory_stats(device)
         return lambda: torch.cuda.max_memory_allocated(device)
-    status = Path('/proc/self/status')
+    status, reset = Path('/proc/self/status'), Path('/proc/self/clear_refs')
     if not status.is_file():
         return lambda: None
-    Path('/proc/self/clear_refs').write_text('5')
-
-    def peak() -> int | None:
-        found = re.search(r'VmHWM:\s+(\d+) kB', status.read_text())
-        return int(found[1]) * 1024 if found else None
-
-    return peak
+    reset.write_text('5')
+    return lambda: 1024 * int(re.findall(r'VmHWM:\s+(\d+) kB', status.read_text())[0])
 
 
 def _measure_loading(loader: Iterable[Any], first: int, seconds: float) -> float:
     """Images per second after the ``first`` batches."""
     batches = chain.from_iterable(repeat(loader))
-    for _ in islice(batches, first):
-        pass
+    _ = list(islice(batches, first))
     start = perf_counter()
     number = sum(len(batch['inputs']) for batch in _for_seconds(batches, seconds))
     return number / (perf_counter() - start)

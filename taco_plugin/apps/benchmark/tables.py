@@ -21,23 +21,23 @@ _SIZE: _Columns = {
     'p50 (ms)': lambda cost: cost.latency.p50 * 1e3,
     'p90 (ms)': lambda cost: cost.latency.p90 * 1e3,
     'p99 (ms)': lambda cost: cost.latency.p99 * 1e3,
-    'preprocessing (ms)': lambda cost: cost.latency.parts.preprocessing * 1e3,
-    'network (ms)': lambda cost: _scaled(cost.latency.parts.network, 1e3),
-    'postprocessing (ms)': lambda cost: _scaled(cost.latency.parts.postprocessing, 1e3),
+    'preprocessing (ms)': lambda cost: cost.latency.preprocessing * 1e3,
+    'network (ms)': lambda cost: _scaled(cost.latency.network, 1e3),
+    'postprocessing (ms)': lambda cost: _scaled(cost.latency.postprocessing, 1e3),
     'memory (MB)': lambda cost: _scaled(cost.latency.peak_memory, 1e-6),
     'runs': lambda cost: str(cost.latency.runs),
 }
 _SPEED: _Columns = {
     'detector': lambda cost: cost.name,
-    'batch time (s)': lambda cost: cost.throughput.batch_time,
+    'batch time (s)': lambda cost: cost.throughput.p50,
     'BPS': lambda cost: cost.throughput.bps,
     'image time (s)': lambda cost: cost.throughput.image_time,
     'FPS': lambda cost: cost.throughput.fps,
-    'preprocessing (s)': lambda cost: cost.throughput.parts.preprocessing,
-    'network (s)': lambda cost: cost.throughput.parts.network,
-    'postprocessing (s)': lambda cost: cost.throughput.parts.postprocessing,
-    'memory (MB)': lambda cost: _scaled(cost.throughput.peak_memory, 1e-6),
-    'runs': lambda cost: str(cost.throughput.runs),
+    'preprocessing (s)': lambda cost: cost.throughput.preprocessing,
+    'network (s)': lambda cost: cost.throughput.network,
+    'postprocessing (s)': lambda cost: cost.throughput.postprocessing,
+    'batch memory (MB)': lambda cost: _scaled(cost.throughput.peak_memory, 1e-6),
+    'batches': lambda cost: str(cost.throughput.runs),
     'loading (images/s)': lambda cost: cost.loading,
 }
 
@@ -63,16 +63,14 @@ def to_markdown(costs: Sequence[Cost], notes: Sequence[str], page: str | None) -
 
 
 def to_csv(costs: Sequence[Cost]) -> str:
-    """A row per detector, with all digits; the times of batches are those with ``batch_``."""
+    """A row per detector with the columns of both tables, all digits, and the conditions."""
     rows = []
     for cost in costs:
-        row = asdict(cost)
-        latency, batch, conditions = (row.pop(k) for k in ('latency', 'throughput', 'conditions'))
-        row['input_width'], row['input_height'] = row.pop('input_size') or (None, None)
-        row |= latency.pop('parts') | latency
-        batch = batch.pop('parts') | batch
-        row |= {f'batch_{name}' if name in row else name: value for name, value in batch.items()}
-        rows.append(row | conditions.pop('versions') | conditions)
+        files = {'config': cost.config, 'checkpoint': cost.checkpoint}
+        values = {name: value(cost) for name, value in {**_SIZE, **_SPEED}.items()}
+        conditions = asdict(cost.conditions)
+        batch = {'batch size': cost.throughput.batch_size}
+        rows.append(values | files | batch | conditions.pop('versions') | conditions)
     return format_csv(rows)
 
 
