@@ -22,8 +22,8 @@ LINES = [
     if line.strip()
 ]
 # Each once; what needs runs of another page comes last.
-LATE = ('compare_runs', 'post_processing')
-COMMANDS = sorted(dict.fromkeys(LINES), key=lambda line: any(word in line for word in LATE))
+LAST = re.compile('compare_runs|post_processing|benchmark_detectors|show_attention')
+COMMANDS = sorted(dict.fromkeys(LINES), key=lambda line: bool(LAST.search(line)))
 LOADERS = [f'{split}_dataloader' for split in ('train', 'val', 'test')]
 TEST = [
     *(f'{loader}.num_workers=0' for loader in LOADERS),

@@ -5,7 +5,7 @@ methods of this one.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,8 @@ class MMDetectionDetector:
         kept = [step for step in steps if type_name(step) != 'LoadAnnotations']
         self._pipeline = Compose(list(map(_in_memory, kept)))
         for _, node in walk({'model': self.config.model}):
-            if type_name(node.get('init_cfg') or {}) == 'Pretrained':
+            init = node.get('init_cfg')
+            if isinstance(init, Mapping) and type_name(init) == 'Pretrained':
                 node['init_cfg'] = None
         self._model = revert_sync_batchnorm(MODELS.build(self.config.model))
         if checkpoint:
