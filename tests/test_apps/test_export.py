@@ -16,6 +16,7 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
+from packaging.requirements import Requirement
 
 import taco_plugin.plugin  # noqa: F401
 from taco_plugin.apps.export.export import export
@@ -160,9 +161,9 @@ def bare(tmp_path_factory):
         if found.name in seen:
             continue
         seen.add(found.name)
-        needs = [one for one in found.requires or () if 'extra ==' not in one]
+        needs = map(Requirement, found.requires or ())
         wanted += [
-            re.match(r'[\w.-]+', one)[0] for one in needs if 'sys_platform == "win' not in one
+            one.name for one in needs if one.marker is None or one.marker.evaluate({'extra': ''})
         ]
         for file in found.files or ():
             top = file.parts[0]
