@@ -18,7 +18,8 @@ PIPELINE = [
     {'type': 'RandomCrop', 'crop_size': SIDE},
     {'type': 'PackDetInputs'},
 ]
-FLIP = {'type': 'RandomFlip', 'prob': [0.25] * 3, 'direction': ['horizontal', 'vertical', 'diagonal']}
+DIRECTIONS = ['horizontal', 'vertical', 'diagonal']
+FLIP = {'type': 'RandomFlip', 'prob': [0.25] * 3, 'direction': DIRECTIONS}
 FLIPPED = [*PIPELINE[:-1], FLIP, PIPELINE[-1]]
 
 SMALL = {

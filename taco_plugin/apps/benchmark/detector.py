@@ -5,7 +5,7 @@ methods of this one.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,12 +51,13 @@ class MMDetectionDetector:
         self._pipeline = Compose(list(map(_in_memory, kept)))
         for _, node in walk({'model': self.config.model}):
             init = node.get('init_cfg')
-            if isinstance(init, Mapping) and type_name(init) == 'Pretrained':
+            if isinstance(init, MutableMapping) and type_name(init) == 'Pretrained':
                 node['init_cfg'] = None
         self._model = revert_sync_batchnorm(MODELS.build(self.config.model))
         if checkpoint:
             weights = CheckpointLoader.load_checkpoint(checkpoint, 'cpu', 'silent')
-            load_weights(self._model, weights, tuple(model_facts.build_dataset(self.config).metainfo['classes']))
+            classes = model_facts.build_dataset(self.config).metainfo['classes']
+            load_weights(self._model, weights, tuple(classes))
         else:
             self._model.init_weights()
         self._model.to(device).eval()

@@ -57,9 +57,9 @@ def write_comparison(
     sections = [
         Section(
             runs,
-            [certainty_table(runs, differences(runs)), published_table(runs, known)],
             list(draw_plots(runs)),
             list(draw_images(runs, images, photographs)),
+            [certainty_table(runs, differences(runs)), published_table(runs, known)],
         )
         for runs in tqdm(groups, desc='drawing', disable=None)
     ]

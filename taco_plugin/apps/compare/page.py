@@ -45,12 +45,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """Runs that can be ranked, with further tables, plots of all of them, and images under each."""
+    """Runs that can be ranked, plots of all of them, images under each, and further tables."""
 
     runs: Sequence[Run]
-    extra_tables: Sequence[tables.Table] = ()
     plots: Sequence[Picture] = ()
     images: Sequence[Picture] = ()
+    extra_tables: Sequence[tables.Table] = ()
 
 
 def make_page(title: str, sections: Sequence[Section], made: datetime) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from taco_plugin.apps.compare.compare import comparable_latencies, draw_plots
 from taco_plugin.apps.compare.export import to_csv, to_markdown
+from taco_plugin.apps.compare.page import Section
 from taco_plugin.apps.compare.read_runs import Training
 from taco_plugin.apps.compare.tables import (
     Cell,
@@ -196,7 +197,7 @@ def test_no_text_is_a_formula_for_a_spreadsheet(make_record, make_run, sign):
 
 
 def test_markdown_worked_by_hand(two_runs):
-    lines = to_markdown([two_runs]).splitlines()
+    lines = to_markdown([Section(two_runs)]).splitlines()
     assert lines[0].startswith('## 20 images, ')
     assert lines[0].endswith(', 3 classes of three')
     start = lines.index('### Results')
@@ -212,7 +213,7 @@ def test_markdown_worked_by_hand(two_runs):
 def test_names_cannot_break_a_table(make_record, make_run):
     name = 'a|b\n<script>*c*_d_`e`[f](g)\\'
     shown = 'a\\|b &lt;script&gt;\\*c\\*\\_d\\_\\`e\\`\\[f\\](g)\\\\'
-    lines = to_markdown([[make_run(name, make_record((name, 'b', 'c')))]]).splitlines()
+    lines = to_markdown([Section([make_run(name, make_record((name, 'b', 'c')))])]).splitlines()
     rows = [line for line in lines if line.startswith(f'| {shown} | ')]
     assert len(rows) == 3
     assert '<' not in '\n'.join(lines)
@@ -220,7 +221,7 @@ def test_names_cannot_break_a_table(make_record, make_run):
 
 def test_markdown_says_why_groups_are_apart(make_record, make_run, two_runs):
     other = make_run('c', make_record(('x', 'y'), images=5))
-    text = to_markdown([two_runs, [other, make_run('crashed', None)]])
+    text = to_markdown([Section(two_runs), Section([other, make_run('crashed', None)])])
     assert 'Group 2 differs from group 1 in images (5, not 20)' in text
     assert '## Group 2: 5 images' in text
     assert 'Not evaluated, so without metrics: crashed.' in text
