@@ -131,6 +131,23 @@ def stage(name: str) -> Iterator[None]:
         timer.cancel()
 
 
+def why_it_failed(status: int, log: Path) -> str:
+    """What the output of a command that failed says about it, in one line with the log's path.
+
+    Args:
+        status: Its exit status; negative for a signal.
+        log: File of its output.
+    """
+    if status < 0:
+        return f'ended by {signal.Signals(-status).name} (see {log})'
+    lines = [line.strip() for line in log.read_text(errors='replace').splitlines()]
+    own = [line for line in lines if '.py: error: ' in line]
+    errors = [line for line in lines if line.partition(':')[0].endswith(('Error', 'Exception'))]
+    errors = [line for line in errors if 'ChildFailedError' not in line]  # of the launcher
+    reason = ['no output', *filter(None, lines)][-1:] + errors[-1:] + own[:1]
+    return f'{reason[-1][:300]} (see {log})'
+
+
 _OF_A_RUN = {'run_epoch', 'run_iter', '__next__'}
 """Functions that are called once images are loaded."""
 

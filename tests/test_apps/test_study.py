@@ -68,6 +68,10 @@ def test_a_study_that_is_killed_goes_on_to_its_page(study, small_taco, tmp_path)
     deadline = time.monotonic() + 300
     while not list(out.glob('runs/*/seed_3_*/train/epoch_1.pth')) and time.monotonic() < deadline:
         time.sleep(0.05)
+    beside = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert (
+        beside.stderr == f'study.py: error: {out}: a study is running in it; give another --out\n'
+    )
     first.send_signal(signal.SIGKILL)
     assert 'It will take about 0:0' in first.communicate()[0]
     again = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)

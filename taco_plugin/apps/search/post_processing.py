@@ -14,10 +14,9 @@ from mmengine.registry import init_default_scope
 
 from ...checkpoint_files import best_checkpoint
 from ...class_counts import walk
-from ...command_line import stage
+from ...command_line import stage, why_it_failed
 from ...errors import InputError
 from .space import Settings, Target
-from .training import why_it_failed
 
 _LEAST_SCORE = 0.001
 _ANY_NUMBER = 1_000_000

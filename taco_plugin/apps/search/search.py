@@ -10,12 +10,13 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
+from ...command_line import why_it_failed
 from ...errors import InputError
 from ...files import check_writable, locked
 from .results import best_trials, format_best, format_params, write_results
 from .space import Settings, Space, Target
 from .study import DONE, SharedStudy
-from .training import new_validations, training, why_it_failed
+from .training import new_validations, training
 
 _NAMES = {
     **{TrialState.COMPLETE: 'completed', TrialState.PRUNED: 'pruned', TrialState.FAIL: 'failed'},

@@ -81,15 +81,3 @@ def new_validations(work_dir: Path, seen: set[Path]) -> dict[int, dict[str, floa
             for name, value in flatten_metrics(metrics, record.classes).items()
         }
     return dict(sorted(found.items()))
-
-
-def why_it_failed(status: int, log: Path) -> str:
-    """What the output of a command that failed says about it."""
-    if status < 0:
-        return f'ended by {signal.Signals(-status).name} (see {log})'
-    lines = [line.strip() for line in log.read_text(errors='replace').splitlines()]
-    own = [line for line in lines if '.py: error: ' in line]
-    errors = [line for line in lines if line.partition(':')[0].endswith(('Error', 'Exception'))]
-    errors = [line for line in errors if 'ChildFailedError' not in line]  # of the launcher
-    reason = ['no output', *filter(None, lines)][-1:] + errors[-1:] + own[:1]
-    return f'{reason[-1][:300]} (see {log})'

@@ -11,12 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from queue import SimpleQueue
 
-from filelock import FileLock, Timeout
-
 from ...command_line import stage
 from ...config_files import parse_options
 from ...errors import InputError
-from ...files import check_writable, format_table, to_json, write_files
+from ...files import check_writable, format_table, locked, to_json, write_files
 from .definition import Run, Study, read_study
 from .plan import estimate, join_splits, plan_trials
 from .trials import Interruption, Launcher, Trial, conduct
@@ -58,11 +56,11 @@ def run_study(settings: Settings, tools: Path) -> Path:
     study = _choose(read_study(settings.study), settings)
     check_writable(settings.out)
     settings.out.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(settings.out / '.lock', timeout=0):
-            return _run(study, settings, tools)
-    except Timeout:
-        raise InputError(f'{settings.out}: a study is running in it; give another --out') from None
+    (settings.out / '.lock').touch()
+    with locked(settings.out / '.lock', wait=False) as is_free:
+        if not is_free:
+            raise InputError(f'{settings.out}: a study is running in it; give another --out')
+        return _run(study, settings, tools)
 
 
 def _choose(study: Study, settings: Settings) -> Study:

@@ -14,6 +14,7 @@ import msgspec
 import psutil
 
 from ...checkpoint_files import best_checkpoint
+from ...command_line import why_it_failed
 from ...errors import InputError
 from ...files import read_json, to_json, write_files
 from .definition import Run
@@ -168,8 +169,7 @@ class Interruption:
             finally:
                 self._running.discard(process)
         if status and not self._is_over.is_set():
-            lines = [line for line in log.read_text(errors='replace').splitlines() if line.strip()]
-            raise InputError(f'{trial.title}: {lines[-1] if lines else status} (see {log})')
+            raise InputError(f'{trial.title}: {why_it_failed(status, log)}')
         if self._is_over.is_set():
             raise KeyboardInterrupt
         return time.monotonic() - began
