@@ -209,7 +209,7 @@ def test_predicting_needs_neither_torch_nor_mmdet(
         assert len(theirs) > 5
         # The last bit decides where an overlap is just that at which one box suppresses another.
         alike = sum(bool((abs(theirs - one).max(axis=1) < 0.1).any()) for one in ours)
-        assert alike > 0.99 * max(len(ours), len(theirs))
+        assert alike > 0.98 * max(len(ours), len(theirs))
     (tmp_path / 'text.onnx').write_text('no model')
     for name in ('text.onnx', 'missing\n.onnx'):
         refused = predict(small_taco, '--onnx', name, '--out', 'c')
