@@ -93,7 +93,8 @@ def shortened(command: str) -> str:
     if command.startswith(('python benchmarks/', 'tools/dataset_converters/download_taco.py')):
         return f'{command} --help'
     if command.startswith('tools/study.py'):  # test_study.py runs one
-        return f'{command} {"--dry-run" if "studies/demo" in command else "--help"}'
+        short = '--annotations data/taco/annotations.json --dry-run'
+        return f'{command} {short if "studies/demo" in command else "--help"}'
     if command.startswith('tools/d2_train.py'):
         options = ' '.join(DETECTRON2 if '--eval-only' in command else TRAIN_DETECTRON2)
         return f'{command} {TRAIN_YAML if ".yaml" in command else options}'
