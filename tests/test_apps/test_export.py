@@ -10,6 +10,7 @@ from argparse import Namespace
 from importlib.metadata import distribution
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -23,6 +24,7 @@ from taco_plugin.apps.export.export import export
 from taco_plugin.apps.export.proof import BOUNDS, Comparison
 from taco_plugin.errors import InputError
 from taco_plugin.runtime.metadata import KEY, decode_metadata
+from taco_plugin.runtime.preparation import as_input
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = [
@@ -37,15 +39,17 @@ def run(small_taco, tmp_path_factory, monkeymodule):
     monkeymodule.setenv('TACO_DATA_ROOT', f'{small_taco}/')
     folder = tmp_path_factory.mktemp('run')
     config = Config.fromfile(ROOT / 'configs' / 'taco' / 'demo.py')
+    photographs = sorted(small_taco.glob('batch_1/*.jpg'))
+    pictures = [cv2.resize(cv2.imread(str(path)), (160, 160)) for path in photographs]
     torch.manual_seed(0)
     model = MODELS.build({**config.model, '_scope_': 'mmdet'})
     model.init_weights()
     for part in model.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
-            part.momentum = None  # the statistics become those of the noise
+            part.momentum = None  # the statistics become those of the photographs
             part.reset_running_stats()
     with torch.no_grad():
-        model.train().bbox_head(model.extract_feat(torch.rand(4, 3, 160, 160) * 255))
+        model.train().bbox_head(model.extract_feat(torch.from_numpy(as_input(pictures))))
         for name, bias, factor in (('cls', 0, 3), ('obj', -2, 3), ('reg', 0, 0.2)):
             for part in getattr(model.bbox_head, f'multi_level_conv_{name}'):
                 part.weight.mul_(factor)
@@ -209,7 +213,7 @@ def test_predicting_needs_neither_torch_nor_mmdet(
         assert len(theirs) > 5
         # The last bit decides where an overlap is just that at which one box suppresses another.
         alike = sum(bool((abs(theirs - one).max(axis=1) < 0.1).any()) for one in ours)
-        assert alike > 0.98 * max(len(ours), len(theirs))
+        assert alike > 0.99 * max(len(ours), len(theirs))
     (tmp_path / 'text.onnx').write_text('no model')
     for name in ('text.onnx', 'missing\n.onnx'):
         refused = predict(small_taco, '--onnx', name, '--out', 'c')

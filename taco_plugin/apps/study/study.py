@@ -205,8 +205,8 @@ def _conduct_all(
                     failed.append(str(error))
                     print(f'failed: {error}', file=sys.stderr, flush=True)
                     continue
-                each = (time.monotonic() - began) / number
-                rest = f', about {_show(each * (len(left) - number))} left'
+                each, others = (time.monotonic() - began) / number, len(left) - number
+                rest = f', about {_show(each * others)} left' if others else ''
                 took = _show(trial.read_state().seconds)
                 print(f'[{number}/{len(left)}] {trial.title}: {took}{rest}', flush=True)
         except BaseException:
