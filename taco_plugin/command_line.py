@@ -36,6 +36,12 @@ def make_parser(description: str) -> ArgumentParser:
     return ArgumentParser(description=description, formatter_class=kept)
 
 
+def check_run_options(args: argparse.Namespace) -> None:
+    """Raises an InputError unless either ``--run``, or ``--config`` and ``--checkpoint`` came."""
+    if bool(args.run) == bool(args.config) or bool(args.config) != bool(args.checkpoint):
+        raise InputError('give either --run, or --config and --checkpoint')
+
+
 def at_least(least: float, kind: Callable[[str], Any] = int) -> Callable[[str], Any]:
     """An argparse ``type``: a finite number that is ``least`` or more.
 

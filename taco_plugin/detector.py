@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -50,6 +51,11 @@ def find_run(work_dir: str) -> Run:
         return Run(config, checkpoint, note=f'{path} found nothing')
     best = record.curves.best_threshold
     return Run(config, checkpoint, best, f'of the best F1 in {path}')
+
+
+def choose_run(options: Namespace) -> Run:
+    """The run that a command's ``--run`` names, or else ``--config`` and ``--checkpoint``."""
+    return find_run(options.run) if options.run else Run(options.config, options.checkpoint)
 
 
 class Detector:

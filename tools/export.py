@@ -3,7 +3,13 @@
 
 from argparse import Namespace
 
-from taco_plugin.command_line import at_least, make_parser, one_line_errors, stage
+from taco_plugin.command_line import (
+    at_least,
+    check_run_options,
+    make_parser,
+    one_line_errors,
+    stage,
+)
 from taco_plugin.errors import InputError
 
 _DESCRIPTION = """\
@@ -43,8 +49,7 @@ def _parse_args() -> Namespace:
     add('--limit', metavar='N', type=at_least(1), default=50, help='photographs (default: 50)')
     add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as for tools/test.py')
     args = parser.parse_args()
-    if bool(args.run) == bool(args.config) or bool(args.config) != bool(args.checkpoint):
-        raise InputError('give either --run, or --config and --checkpoint')
+    check_run_options(args)
     if bool(args.calibration) != (args.precision == 'int8'):
         raise InputError('--precision int8 needs --calibration, and nothing else does')
     if args.annotations and not args.images:

@@ -3,8 +3,13 @@
 
 import argparse
 
-from taco_plugin.command_line import at_least, make_parser, one_line_errors, stage
-from taco_plugin.errors import InputError
+from taco_plugin.command_line import (
+    at_least,
+    check_run_options,
+    make_parser,
+    one_line_errors,
+    stage,
+)
 
 _DESCRIPTION = """\
 Shows what a detector looks at when it finds something in photographs.
@@ -55,8 +60,7 @@ def _parse_args() -> argparse.Namespace:
     add('--device', help='such as cuda:1 or cpu (default: a GPU if there is one)')
     add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as for tools/test.py')
     args = parser.parse_args()
-    if bool(args.run) == bool(args.config) or bool(args.config) != bool(args.checkpoint):
-        raise InputError('give either --run, or --config and --checkpoint')
+    check_run_options(args)
     return args
 
 

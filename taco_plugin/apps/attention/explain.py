@@ -6,8 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from mmdet.models.detectors import BaseDetector
 
-from ...checkpoint_files import Run
-from ...detector import Detector, find_run
+from ...detector import Detector, choose_run
 from ...errors import InputError
 from ...files import check_writable, refuse_overwriting, stage_folder
 from ...images import strict_pillow
@@ -41,7 +40,7 @@ def explain(options: Namespace) -> list[str]:
     Raises:
         InputError: If anything that was given cannot be used; nothing is written then.
     """
-    run = find_run(options.run) if options.run else Run(options.config, options.checkpoint)
+    run = choose_run(options)
     stems = [Path(path).stem for path in options.images]
     pictures = [
         f'{stem}_{number}.png' if stems.count(stem) > 1 else f'{stem}.png'

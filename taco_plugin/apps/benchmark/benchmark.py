@@ -38,13 +38,13 @@ def benchmark(detectors: Sequence[str], out: str | None, settings: Settings) -> 
     if not turns:
         name, reason = next(iter(failed.items()))
         raise InputError(f'nothing was measured: {name}: {reason}')
-    costs = [_join(job, turns[job.name], settings) for job in jobs if job.name in turns]
+    jobs = [job for job in jobs if job.name in turns]
+    costs = [_join(job, turns[job.name], settings) for job in jobs]
     notes = [f'Not measured: {name}: {reason}' for name, reason in failed.items()]
     notes += _say_what_is_missing({name: of[0].missing for name, of in turns.items()})
-    for job in jobs:
-        for cost in costs if job.folder else ():
-            if cost.name == job.name:
-                write_cost(cost, str(job.folder))
+    for job, cost in zip(jobs, costs, strict=True):
+        if job.folder:
+            write_cost(cost, job.folder)
     if out:
         page = Path(out, 'cost.md')
         known = page.read_text() if page.is_file() else None

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from ...checkpoint_files import Run
-from ...detector import Detector, find_run
+from ...detector import Detector, choose_run
 from ...errors import InputError
 from ...files import check_writable, format_table, stage_folder, to_json
 from ...runtime.detector import ExportedDetector
@@ -50,7 +50,7 @@ def export(options: Namespace) -> str:
             the export finds something else than PyTorch.
     """
     check_writable(options.out)
-    run = find_run(options.run) if options.run else Run(options.config, options.checkpoint)
+    run = choose_run(options)
     detector = _open(run, options, tiles=options.tiles)
     photographs = find_photographs(detector, options.images, options.annotations, options.limit)
     graph = Graph(detector.model, raw=options.raw)

@@ -135,9 +135,9 @@ def _find_run(options: Namespace) -> Run:
     if path := options.onnx or options.openvino:
         threshold = open_session(path).metadata.threshold
         return Run('', path, threshold, f'that in {show(path)}')
-    from ...detector import find_run
+    from ...detector import choose_run
 
-    return find_run(options.run) if options.run else Run(options.config, options.checkpoint)
+    return choose_run(options)
 
 
 def _prepare(options: Namespace) -> tuple[_Detector, _Plan]:

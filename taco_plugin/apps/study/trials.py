@@ -146,7 +146,7 @@ class Interruption:
         """Runs a command to its end and returns the seconds that it took.
 
         Raises:
-            InputError: If it fails; with the last line of its log.
+            InputError: If it fails; with the reason that its log gives.
         """
         began = time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
