@@ -90,7 +90,7 @@ def open_export(run: str, kind: str, precision: str, args: Namespace) -> Exporte
     """Exports a run and opens the file; None, after a line, if it cannot be."""
     options = {'run': run, 'config': None, 'checkpoint': None, 'cfg_options': [], 'raw': False}
     options |= {'format': kind, 'precision': precision, 'size': None, 'tiles': False}
-    options |= {'images': None, 'annotations': None, 'limit': 50}
+    options |= {'images': None, 'annotations': None, 'limit': args.images}
     options |= {'calibration': args.calibration if precision == 'int8' else None}
     out = Path(args.out, Path(run).name, f'{kind}_{precision}')
     try:
