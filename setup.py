@@ -13,8 +13,8 @@ VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'taco_plugin/__init__.py').
 
 # All that `predict.py --onnx` imports: README.md and docs/export.md have the same list.
 RUNTIME = [
-    *('matplotlib', 'msgspec', 'numpy>=2', 'onnxruntime', 'opencv-python', 'pillow'),
-    *('pycocotools', 'pyyaml', 'tqdm'),
+    *('jinja2', 'markupsafe', 'matplotlib', 'msgspec', 'numpy>=2', 'onnxruntime'),
+    *('opencv-python', 'pillow', 'pycocotools', 'pyyaml', 'tqdm'),
 ]
 
 
@@ -47,6 +47,7 @@ setup(
         'taco_plugin.taxonomies': ['*.csv'],
         'taco_plugin.apps.attention': ['*.jinja', '*.css', '*.js'],
         'taco_plugin.apps.compare': ['*.jinja', '*.css', '*.js'],
+        'taco_plugin.apps.predict': ['*.jinja', '*.css', '*.js'],
     },
     cmdclass={'build_py': BuildWithConfigs},
     zip_safe=False,

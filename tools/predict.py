@@ -18,10 +18,11 @@ Writes into OUT what --write names:
   pictures  pictures/: photographs and videos with frames around the litter
   crops     crops/: each object cut out
   yolo      yolo/: label files, and links to the photographs
+  gallery   gallery.html: a page of all photographs, to filter, to enlarge, and on a map
 and always summary.json: litter of each class and in each image, and files that cannot be read,
 of which the exit status is 1 if there are any. Files are named as those of INPUT."""
 
-_KINDS = 'json', 'csv', 'pictures', 'crops', 'yolo'
+_KINDS = 'json', 'csv', 'pictures', 'crops', 'yolo', 'gallery'
 
 
 def _parse_args() -> Namespace:

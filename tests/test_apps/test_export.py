@@ -28,8 +28,8 @@ from taco_plugin.runtime.preparation import as_input
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = [
-    *('matplotlib', 'msgspec', 'numpy', 'onnxruntime', 'opencv-python', 'pillow', 'pycocotools'),
-    *('pyyaml', 'tqdm'),
+    *('jinja2', 'markupsafe', 'matplotlib', 'msgspec', 'numpy', 'onnxruntime', 'opencv-python'),
+    *('pillow', 'pycocotools', 'pyyaml', 'tqdm'),
 ]
 
 
@@ -199,7 +199,7 @@ def test_predicting_needs_neither_torch_nor_mmdet(
         'import importlib.util as u; print(u.find_spec("torch"), u.find_spec("mmdet"))',
     ]
     assert subprocess.run(check, capture_output=True, text=True).stdout == 'None None\n'
-    kinds = '--write', 'json', 'csv', 'pictures', 'crops', 'yolo'
+    kinds = '--write', 'json', 'csv', 'pictures', 'crops', 'yolo', 'gallery'
     done = predict(small_taco / 'batch_1', '--onnx', hostile, '--out', 'a', *kinds)
     assert done.returncode == 0, done.stderr
     done = predict(small_taco / 'batch_1', '--onnx', exported, '--tiles', '--out', 'b')

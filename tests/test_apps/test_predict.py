@@ -62,7 +62,7 @@ test_dataloader = dict(dataset=dict(
               dict(type='PackDetInputs')]))
 """
 CLASSES = ['Can', 'Cup']
-KINDS = ['json', 'csv', 'pictures', 'crops', 'yolo']
+KINDS = ['json', 'csv', 'pictures', 'crops', 'yolo', 'gallery']
 CAN, CUP, SMALL_CAN = [0, 30, 20, 40, 30], [1, 90, 60, 20, 20], [0, 10, 70, 5, 5]
 
 
@@ -245,6 +245,10 @@ def test_pictures_show_the_objects_and_crops_hold_them(undisturbed, inputs):
     film = cv2.VideoCapture(str(out / 'pictures/clip.mp4'))
     assert (film.get(cv2.CAP_PROP_FRAME_COUNT), film.get(cv2.CAP_PROP_FPS)) == (5, 5)
     assert len([*out.glob('crops/clip/00000?_?.jpg')]) == 7
+    page = (out / 'gallery.html').read_text()
+    assert page.count('"image":') == len(STEMS)
+    assert 'Videos are not shown (frames: 5).' in page
+    assert 'No map' in page
 
 
 def test_a_run_that_was_killed_is_resumed_by_two_processes(

@@ -12,9 +12,10 @@ from ...files import check_writable, is_vacant, read_json, to_json, write_files
 _FOLDER = '.journal'
 
 Entry = dict[str, Any]
-"""A :data:`~.detector.Prediction` with the index of its ``source`` and, of a video, the number of
-its ``frame``; or a ``source`` and its number of ``frames`` after the last of a video; or a
-``source`` and the ``error`` of a file that could not be read."""
+"""A :data:`~.detector.Prediction` with the index of its ``source``, for a gallery the ``place`` of
+a photograph, and of a video the number of its ``frame``; or a ``source`` and its number of
+``frames`` after the last of a video; or a ``source`` and the ``error`` of a file that could not be
+read."""
 
 
 def begin(out: str, settings: dict[str, Any], *, resume: bool) -> None:

@@ -26,6 +26,7 @@ from ...runtime.detector import ExportedDetector
 from ...runtime.metadata import show
 from ...runtime.prediction import Prediction
 from ...runtime.sessions import open_session
+from .gallery import make_page
 from .journal import Journal, begin, read_journal
 from .reading import Item, map_ahead, read_frames
 from .results import SCHEMA_VERSION, make_files, summarize
@@ -186,6 +187,9 @@ def _write_results(
     }
     yolo = str(Path(options.out, 'yolo').resolve())
     texts = make_files(rows, classes, options.write, plan.folder, yolo=yolo)
+    if 'gallery' in options.write:
+        stems = [source.stem for source in plan.sources]
+        texts['gallery.html'] = make_page(rows, stems, classes, options, summary)
     write_files(options.out, {**texts, 'summary.json': to_json(summary, indent=2)})
     return summary
 

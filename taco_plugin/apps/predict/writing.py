@@ -12,22 +12,23 @@ from ...errors import InputError
 from ...files import stage_folder
 from ...runtime.prediction import Prediction
 from ...taxonomies.palette import palette
+from .gallery import THUMBNAIL, make_thumbnail, read_place
 from .picture import draw_prediction
 from .reading import Item
 
-NEED_PIXELS = {'pictures', 'crops'}
+NEED_PIXELS = {'pictures', 'crops', 'gallery'}
 _QUALITY = 90
 
 
 def write_image(out: str, item: Item, kinds: Sequence[str], classes: Sequence[str]) -> None:
     """Writes the files of an image that was predicted into a folder, all or none.
 
-    The picture of a frame is stored in the item instead.
+    The picture of a frame is stored in the item instead, as is the place of a photograph.
 
     Args:
         out: The folder.
         item: A photograph or a frame.
-        kinds: What to write: ``pictures``, ``crops``, ``yolo``; others are ignored.
+        kinds: What to write: ``pictures``, ``crops``, ``yolo``, ``gallery``; others are ignored.
         classes: Name of each class.
     """
     stem, files, prediction = item.source.stem, dict[str, bytes | str](), item.prediction
@@ -49,6 +50,9 @@ def write_image(out: str, item: Item, kinds: Sequence[str], classes: Sequence[st
             files[f'pictures/{stem}.jpg'] = _encode(picture)
         else:
             item.picture = picture
+    if 'gallery' in kinds and item.pixels is not None and item.frame is None:
+        files[THUMBNAIL.format(item.index)] = make_thumbnail(item.pixels)
+        prediction['place'] = read_place(item.source.path)
     if files:
         with stage_folder(out) as stage:
             for name, content in files.items():
