@@ -13,14 +13,15 @@ def render(
 ) -> str:
     """Renders a template that lies in a package.
 
-    Besides the filters given, there is ``digest``: what a content security policy knows a style or
-    a script by.
+    It can include ``web_page.css``, what all pages look like. Besides the filters given, there is
+    ``digest``: what a content security policy knows a style or a script by.
 
     Raises:
         jinja2.UndefinedError: If the template needs a value that is not given.
     """
+    folders = [jinja2.PackageLoader(of, '.') for of in (package, __package__)]
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(package, '.'),
+        loader=jinja2.ChoiceLoader(folders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
