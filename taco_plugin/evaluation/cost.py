@@ -32,7 +32,8 @@ class Timing:
         runs: Number of batches that were timed.
         preprocessing: From images to the tensor that the network gets. The parts are medians of
             their own, which need not add up to that of the whole.
-        network: None where it cannot be told from what follows, which is then in neither.
+        network: None where it cannot be told from what follows, which is then in neither. Of an
+            exported file, all that is in the file.
         postprocessing: From the raw output to boxes, with non-maximum suppression and masks.
         peak_memory: In bytes, None where it cannot be had.
     """
@@ -57,7 +58,7 @@ class Conditions:
 
     Args:
         device: Its name, such as that of the processor.
-        threads: That PyTorch and OpenCV had.
+        threads: That PyTorch, or the runtime of an exported file, and OpenCV had.
         versions: Package -> version.
         images: The images that were predicted, in words.
         rounds: How often each detector had its turn, each time in a new process.
@@ -78,13 +79,13 @@ class Cost:
 
     Args:
         name: Tells it from the others that were measured with it.
-        config: Path of its config.
-        checkpoint: Path of its weights; None for those of a training's beginning.
+        config: Path of its config; empty if the detector is in an exported file.
+        checkpoint: Path of its weights, or of that file; None for those of a training's beginning.
         detector: Its type.
         input_size: Width and height that images are resized to, pixels; None if it has no Resize.
-        parameters: Their number.
+        parameters: Their number; None for an exported file.
         flops: Multiply-adds for an image of ``input_size``; None if they cannot be counted.
-        weights_size: Bytes of parameters and buffers.
+        weights_size: Bytes of parameters and buffers, or of an exported file.
         latency: Of one image at a time.
         throughput: Of batches.
         loading: Images per second from the training's data loader; None without its data.
@@ -96,7 +97,7 @@ class Cost:
     checkpoint: str | None
     detector: str
     input_size: tuple[int, int] | None
-    parameters: Count
+    parameters: Count | None
     flops: Count | None
     weights_size: Count
     latency: Timing

@@ -48,6 +48,7 @@ class ExportedDetector:
 
     Attributes:
         metadata: Of the file.
+        session: That runs the file.
         classes: Their names, in the order of the labels.
         fingerprint: Hash of the file.
 
@@ -65,8 +66,8 @@ class ExportedDetector:
         threads: int | None = None,
     ) -> None:
         self._name = show(path)
-        self._session: Session = open_session(path, device, threads)
-        self.metadata: Metadata = self._session.metadata
+        self.session: Session = open_session(path, device, threads)
+        self.metadata: Metadata = self.session.metadata
         self.classes = self.metadata.classes
         self._threshold = self.metadata.threshold if threshold is None else threshold
         self._preparation = self.metadata.preparation
@@ -124,7 +125,7 @@ class ExportedDetector:
     def _run(self, images: list[np.ndarray]) -> Iterator[_Found]:
         """Yields what the graph finds in images of one shape, in their pixels."""
         try:
-            boxes, scores, labels, *rest = self._session.run(as_input(images))
+            boxes, scores, labels, *rest = self.session.run(as_input(images))
         except InputError:
             raise
         except Exception as error:  # the errors of the runtimes share no class

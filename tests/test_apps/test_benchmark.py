@@ -94,6 +94,39 @@ def test_detectors_take_turns_and_all_times_of_all_turns_count(tmp_path, monkeyp
     assert [batch[part] for part in parts] == [0.1, None, None]
 
 
+@pytest.mark.usefixtures('mmdet_scope')
+def test_an_exported_file_is_measured_without_pytorch(tmp_path):
+    import numpy as np
+    from mmdet.registry import MODELS
+    from mmengine.config import Config
+
+    from taco_plugin.apps.export.graph import Graph
+    from taco_plugin.apps.export.write import write
+    from taco_plugin.runtime.metadata import Metadata, Preparation
+
+    graph = Graph(MODELS.build(Config.fromfile(DEMO).model), raw=False)
+    how = Preparation((96, 64), True, None, True, (114.0, 114.0, 114.0), False)
+    facts = 1, 'YOLOX', tuple('abcdefghij'), 0.3, 'made up', how, None, False, None, None, 'fp32'
+    path, broken, out = tmp_path / 'demo.onnx', tmp_path / 'broken.onnx', tmp_path / 'out'
+    example = np.zeros((1, 3, 64, 64), np.float32)
+    write(graph, Metadata(*facts), path, example, is_fixed=False, calibration=[])
+    broken.write_text('no model')
+    settings = replace(SETTINGS, device=None, threads=None, rounds=1)
+    report, is_complete = module.benchmark([], str(out), settings, [str(path), str(broken)])
+    assert not is_complete
+    assert 'Not measured: broken.onnx: ' in report
+    assert 'onnxruntime' in report
+    assert 'torch' not in report
+    (cost,) = json.loads((out / 'cost.json').read_text())['costs']
+    latency, throughput = cost['latency'], cost['throughput']
+    assert (cost['name'], cost['input_size']) == ('demo.onnx', [96, 64])
+    assert (cost['parameters'], cost['weights_size']) == (None, path.stat().st_size)
+    assert 0 < latency['network'] < latency['p50'] < throughput['p50']
+    parts = ('preprocessing', 'network', 'postprocessing')
+    assert sum(latency[part] for part in parts) == pytest.approx(latency['p50'])
+    assert latency['peak_memory'] < 5e8  # PyTorch alone takes more
+
+
 def test_each_part_of_a_prediction_has_its_time(monkeypatch, mmdet_scope):
     import numpy as np
     from mmdet.models import CSPDarknet, DetDataPreprocessor, YOLOXHead
@@ -127,3 +160,19 @@ def test_a_path_that_is_no_detector_and_no_folder_of_photographs_is_refused(tmp_
     ):
         with pytest.raises(InputError, match=message):
             module.benchmark(given, None, settings)
+    with pytest.raises(InputError, match=r'missing\.onnx: no such file'):
+        module.benchmark([], None, SETTINGS, [str(tmp_path / 'missing.onnx')])
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ([], 'nothing to measure; name a config'),
+        (['--onnx', 'a.xml'], 'a.xml: --openvino takes XML files'),
+        (['--onnx', 'a.onnx', '--size', 64, 64], '--size: a.onnx has a size of its own'),
+    ],
+)
+def test_arguments_that_do_not_go_together_are_refused(run_tool, arguments, message):
+    done = run_tool(TOOL, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f'benchmark_detectors.py: error: {message}')

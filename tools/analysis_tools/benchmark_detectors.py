@@ -5,13 +5,15 @@ import argparse
 import sys
 
 from taco_plugin.command_line import at_least, make_parser, one_line_errors
+from taco_plugin.errors import InputError
 
 _DESCRIPTION = """\
 Measures parameters, FLOPs, latency, throughput, memory and loading of detectors on this machine.
 They take turns, each in a process of its own, so that what else the machine does hits all alike.
 
 A config is measured with the weights of a training's beginning, and downloads nothing; the work
-dir of a run with its best checkpoint. Prints tables, writes cost.json into the work dirs, where
+dir of a run with its best checkpoint. Exported files take their turns with them or alone, then all
+on the CPU unless --device names another. Prints tables, writes cost.json into the work dirs, where
 compare_runs.py finds it, and with --out
 
   DIR/cost.md    the tables in Markdown; the text before them is kept, if the page is there
@@ -22,7 +24,9 @@ compare_runs.py finds it, and with --out
 def _parse_args() -> argparse.Namespace:
     parser = make_parser(_DESCRIPTION)
     add, number = parser.add_argument, at_least(1)
-    add('detectors', metavar='CONFIG_OR_RUN', nargs='+', help='a config, or the work dir of a run')
+    add('detectors', metavar='CONFIG_OR_RUN', nargs='*', help='a config, or the work dir of a run')
+    add('--onnx', metavar='FILE', nargs='+', default=[], help='what tools/export.py wrote')
+    add('--openvino', metavar='FILE', nargs='+', default=[], help='the same, XML files of OpenVINO')
     add('--out', metavar='DIR', help='folder for the tables')
     add('--batch-size', metavar='N', type=number, default=4, help='of the throughput (default: 4)')
     add('--rounds', metavar='N', type=number, default=3, help='turns of each (default: 3)')
@@ -36,7 +40,7 @@ def _parse_args() -> argparse.Namespace:
         'finished (default: 5)',
     )
     add('--device', help='such as cuda:1 or cpu (default: a GPU if there is one)')
-    add('--threads', metavar='N', type=number, help='of PyTorch and OpenCV (default: theirs)')
+    add('--threads', metavar='N', type=number, help='of each side (default: those of PyTorch)')
     add('--images', metavar='DIR', help='photographs to predict (default: random ones of 8 MP)')
     add(
         '--size',
@@ -45,7 +49,15 @@ def _parse_args() -> argparse.Namespace:
         nargs=2,
         help="what photographs are resized to (default: the config's)",
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    for file in (*args.onnx, *args.openvino):
+        if file.endswith('.xml') != (file in args.openvino):
+            raise InputError(f'{file}: --openvino takes XML files, and nothing else does')
+        if args.size:
+            raise InputError(f'--size: {file} has a size of its own')
+    if not (args.detectors or args.onnx or args.openvino):
+        raise InputError('nothing to measure; name a config, a run or an exported file')
+    return args
 
 
 def main() -> None:
@@ -55,7 +67,8 @@ def main() -> None:
     from taco_plugin.apps.benchmark.measure import Settings
 
     detectors, out = options.pop('detectors'), options.pop('out')
-    report, is_complete = benchmark(detectors, out, Settings(**options))
+    exported = options.pop('onnx') + options.pop('openvino')
+    report, is_complete = benchmark(detectors, out, Settings(**options), exported)
     print(report)
     if out:
         print(f'\nwritten: {out}/cost.md, cost.csv and cost.json')

@@ -1,9 +1,12 @@
 """Measures detectors in turns, and writes what was measured."""
 
+import os
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,8 +23,13 @@ from .tables import format_costs, to_csv, to_markdown, to_text
 _VERSIONS = 'torch', 'torchvision', 'mmdet', 'mmengine'
 
 
-def benchmark(detectors: Sequence[str], out: str | None, settings: Settings) -> tuple[str, bool]:
+def benchmark(
+    detectors: Sequence[str], out: str | None, settings: Settings, exported: Sequence[str] = ()
+) -> tuple[str, bool]:
     """Measures detectors, whose configs or runs are named; writes into runs and into ``out``.
+
+    With files that ``tools/export.py`` wrote, ``exported``, all are measured on the CPU, unless
+    another device is asked for, and with one number of threads.
 
     Returns:
         The tables, and whether every detector was measured.
@@ -29,7 +37,10 @@ def benchmark(detectors: Sequence[str], out: str | None, settings: Settings) -> 
     Raises:
         InputError: If an argument names nothing that can be used, or nothing was measured.
     """
-    jobs = name_jobs(detectors)
+    jobs = name_jobs(detectors, exported)
+    if exported:
+        threads = settings.threads or int(os.environ.get('OMP_NUM_THREADS', os.cpu_count() or 1))
+        settings = replace(settings, threads=threads, device=settings.device or 'cpu')
     for folder in filter(None, [out, *(job.folder for job in jobs)]):
         check_writable(folder)
     if settings.images:
@@ -53,20 +64,24 @@ def benchmark(detectors: Sequence[str], out: str | None, settings: Settings) -> 
     return to_text(costs, notes), not failed
 
 
-def name_jobs(detectors: Sequence[str]) -> list[Job]:
-    """What the arguments of the command name: configs, and runs with their best checkpoints.
+def name_jobs(detectors: Sequence[str], exported: Sequence[str] = ()) -> list[Job]:
+    """What the arguments of the command name: configs, runs with their best checkpoints, files.
 
     Raises:
         InputError: If there is no such file, no single run in a folder, or one is given twice.
     """
-    paths = [Path(path).resolve() for path in detectors]
-    names = [path.name if path.is_dir() else path.stem for path in paths]
+    paths = [Path(path).resolve() for path in (*detectors, *exported)]
+    names = [path.stem if path.suffix == '.py' else path.name for path in paths]
     jobs = []
-    for given, path, name in zip(detectors, paths, names, strict=True):
+    for given, path, name in zip((*detectors, *exported), paths, names, strict=True):
         shown = name if names.count(name) == 1 else given
         if paths.count(path) > 1:
             raise InputError(f'{given}: given twice')
-        if path.is_dir():
+        if given in exported:
+            if not path.is_file():
+                raise InputError(f'{given}: no such file')
+            jobs.append(Job(shown, '', given))
+        elif path.is_dir():
             config, checkpoint = str(find_config(given)), str(best_checkpoint(given))
             jobs.append(Job(shown, config, checkpoint, given))
         elif path.is_file():
@@ -132,12 +147,19 @@ def _join(job: Job, turns: Sequence[Turn], settings: Settings) -> Cost:
         conditions=Conditions(
             device=first.device,
             threads=first.threads,
-            versions={package: version(package) for package in _VERSIONS},
+            versions=_list_versions(job),
             images=f'photographs of {settings.images}' if settings.images else drawn,
             rounds=len(turns),
             time=datetime.now().astimezone().isoformat(timespec='seconds'),
         ),
     )
+
+
+def _list_versions(job: Job) -> dict[str, str]:
+    if job.config:
+        return {package: version(package) for package in _VERSIONS}
+    runtime = 'openvino' if str(job.checkpoint).endswith('.xml') else 'onnxruntime'
+    return {runtime: import_module(runtime).__version__.partition('-')[0]}
 
 
 def _summarize(batch_size: int, times: Sequence[Seconds], peak: int | None) -> Timing:

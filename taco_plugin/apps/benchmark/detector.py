@@ -1,8 +1,4 @@
-"""A detector of MMDetection whose predictions are timed by their parts.
-
-Another kind of detector, which :func:`.measure.measure` may choose, is a class with the public
-methods of this one.
-"""
+"""A detector of MMDetection whose predictions are timed by their parts."""
 
 from collections import defaultdict
 from collections.abc import Callable, MutableMapping, Sequence
@@ -24,11 +20,11 @@ from ... import model_facts
 from ...class_counts import type_name, walk
 from ...engine.hooks.class_check_hook import load_weights
 from ...errors import describe_error
-from .measure import Facts, Seconds
+from .measure import Facts, PeakMemory, Seconds, name_cpu, watch_process
 
 
 class MMDetectionDetector:
-    """A detector of MMDetection.
+    """A :class:`~.measure.TimedDetector` of MMDetection.
 
     Args:
         config: Path of its config.
@@ -61,6 +57,9 @@ class MMDetectionDetector:
         else:
             self._model.init_weights()
         self._model.to(device).eval()
+        self._device, self.threads = device, torch.get_num_threads()
+        is_gpu = device.startswith('cuda')
+        self.device = torch.cuda.get_device_name(device) if is_gpu else name_cpu()
         self._spent: defaultdict[str, float] = defaultdict(float)
         self._watch()
 
@@ -120,6 +119,13 @@ class MMDetectionDetector:
         """Builds the loader of the training; each worker's first batch takes longer."""
         loader = Runner.build_dataloader(self.config.train_dataloader, seed=0)
         return loader, max(loader.num_workers, 1)
+
+    def watch_memory(self) -> PeakMemory:
+        """Watches what PyTorch allocates on a GPU, but the process on a CPU."""
+        if not self._device.startswith('cuda'):
+            return watch_process()
+        torch.cuda.reset_peak_memory_stats(self._device)
+        return lambda: torch.cuda.max_memory_allocated(self._device)
 
 
 def _in_memory(step: dict) -> dict:

@@ -12,11 +12,12 @@ from itertools import chain, cycle, islice, repeat
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ...errors import InputError, describe_error
+from ...images import read_photograph
 
 PHOTOGRAPH = 3264, 2448
 """Width and height of a drawn photograph: the usual ones in TACO, 8 megapixels."""
@@ -37,14 +38,45 @@ class Facts(NamedTuple):
 
     detector: str
     input_size: tuple[int, int] | None
-    parameters: int
+    parameters: int | None
     flops: int | None
     weights_size: int
 
 
+PeakMemory = Callable[[], int | None]
+"""Tells the most memory since it was made, in bytes; None if it cannot."""
+
+
+class TimedDetector(Protocol):
+    """A detector, and how it is measured.
+
+    Args:
+        device: Its name, such as that of the processor.
+        threads: Number of threads.
+    """
+
+    device: str
+    threads: int
+
+    def predict(self, images: Sequence[np.ndarray]) -> Seconds:
+        """Predicts a batch, from images in memory to boxes."""
+
+    def describe(self) -> tuple[Facts, dict[str, str]]:
+        """What is known of it, and of what is not why."""
+
+    def open_loader(self) -> tuple[Any, int] | None:
+        """The loader of its training, and the number of batches that take longer; None if none."""
+
+    def watch_memory(self) -> PeakMemory:
+        """Forgets the peak so far."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """A detector to measure: its name in the table, its files, and its folder if it is a run."""
+    """A detector to measure: its name in the table, its files, and its folder if it is a run.
+
+    Of an exported detector, ``config`` is empty and ``checkpoint`` the file.
+    """
 
     name: str
     config: str
@@ -117,9 +149,30 @@ def _answer(sender: Connection, job: Job, settings: Settings) -> None:
 
 
 def measure(job: Job, settings: Settings) -> Turn:
-    """Builds the detector, and measures latency, throughput, memory and loading."""
-    # Not at the top: the process that gives the turns needs none of them.
+    """Opens the detector, and measures latency, throughput, memory and loading."""
+    # Not at the top: the process that gives the turns does not need it.
     import cv2
+
+    detector = _build(job, settings) if job.config else _open_export(job, settings)
+    cv2.setNumThreads(detector.threads)
+    photographs, times, peaks = cycle(_read_photographs(settings.images)), [], []
+    for size in (1, settings.batch_size):
+        peak = detector.watch_memory()
+        batches = (detector.predict(list(islice(photographs, size))) for _ in repeat(None))
+        _ = list(islice(batches, settings.warm_up))
+        times.append(list(_for_seconds(batches, settings.seconds)))
+        peaks.append(peak())
+    (facts, missing), loading = detector.describe(), None
+    try:
+        if loader := detector.open_loader():
+            loading = _measure_loading(*loader, settings.seconds)
+    except Exception as error:  # data that are missing or broken, in any of many ways
+        missing['loading'] = describe_error(error)
+    of = (times[0], times[1]), (peaks[0], peaks[1])
+    return Turn(facts, detector.device, detector.threads, *of, loading=loading, missing=missing)
+
+
+def _build(job: Job, settings: Settings) -> TimedDetector:
     import torch
 
     import taco_plugin.plugin  # noqa: F401
@@ -128,24 +181,18 @@ def measure(job: Job, settings: Settings) -> Turn:
 
     device = settings.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     torch.set_num_threads(settings.threads or torch.get_num_threads())
-    cv2.setNumThreads(torch.get_num_threads())
     torch.manual_seed(0)
-    detector = MMDetectionDetector(job.config, job.checkpoint, device, settings.size)
-    photographs, times, peaks = cycle(_read_photographs(settings.images)), [], []
-    for size in (1, settings.batch_size):
-        peak = _watch_memory(device)
-        batches = (detector.predict(list(islice(photographs, size))) for _ in repeat(None))
-        _ = list(islice(batches, settings.warm_up))
-        times.append(list(_for_seconds(batches, settings.seconds)))
-        peaks.append(peak())
-    (facts, missing), loading = detector.describe(), None
-    try:
-        loading = _measure_loading(*detector.open_loader(), settings.seconds)
-    except Exception as error:  # data that are missing or broken, in any of many ways
-        missing['loading'] = describe_error(error)
-    threads = torch.get_num_threads()
-    of = (times[0], times[1]), (peaks[0], peaks[1])
-    return Turn(facts, _name_device(device), threads, *of, loading=loading, missing=missing)
+    return MMDetectionDetector(job.config, job.checkpoint, device, settings.size)
+
+
+def _open_export(job: Job, settings: Settings) -> TimedDetector:
+    """Imports neither PyTorch nor MMDetection, whose memory would count."""
+    from .exported import TimedExport
+
+    assert job.checkpoint
+    assert settings.device
+    assert settings.threads
+    return TimedExport(job.checkpoint, settings.device, settings.threads)
 
 
 def _for_seconds(items: Iterable[Any], seconds: float) -> Iterator[Any]:
@@ -166,24 +213,14 @@ def list_images(folder: str) -> list[str]:
 
 
 def _read_photographs(folder: str | None) -> Sequence[np.ndarray]:
-    import mmcv
-
     if folder:
-        return list(map(mmcv.imread, list_images(folder)))
+        return list(map(read_photograph, list_images(folder)))
     shape, random = (*PHOTOGRAPH[::-1], 3), np.random.default_rng(0)
     return [random.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)]
 
 
-def _watch_memory(device: str) -> Callable[[], int | None]:
-    """Forgets the peak so far; the function that is returned tells the peak since, in bytes.
-
-    On a GPU that is what PyTorch had allocated, on a CPU all memory of the process.
-    """
-    import torch
-
-    if device.startswith('cuda'):
-        torch.cuda.reset_peak_memory_stats(device)
-        return lambda: torch.cuda.max_memory_allocated(device)
+def watch_process() -> PeakMemory:
+    """Watches all memory of this process."""
     status, reset = Path('/proc/self/status'), Path('/proc/self/clear_refs')
     if not status.is_file():
         return lambda: None
@@ -200,11 +237,8 @@ def _measure_loading(loader: Iterable[Any], first: int, seconds: float) -> float
     return number / (perf_counter() - start)
 
 
-def _name_device(device: str) -> str:
-    import torch
-
-    if device.startswith('cuda'):
-        return torch.cuda.get_device_name(device)
+def name_cpu() -> str:
+    """Name of the processor."""
     cpus = Path('/proc/cpuinfo')
     names = re.findall(r'model name\s*: (.+)', cpus.read_text()) if cpus.is_file() else []
     return f'CPU ({names[0].strip() if names else "unknown"})'

@@ -15,7 +15,7 @@ _Columns = Mapping[str, Callable[[Cost], _Value]]
 _SIZE: _Columns = {
     'detector': lambda cost: cost.name,
     'input (px)': lambda cost: '{} × {}'.format(*cost.input_size) if cost.input_size else None,
-    'parameters (M)': lambda cost: cost.parameters / 1e6,
+    'parameters (M)': lambda cost: _scaled(cost.parameters, 1e-6),
     'FLOPs (G)': lambda cost: _scaled(cost.flops, 1e-9),
     'weights (MB)': lambda cost: cost.weights_size / 1e6,
     'p50 (ms)': lambda cost: cost.latency.p50 * 1e3,
@@ -48,13 +48,13 @@ def to_text(costs: Sequence[Cost], notes: Sequence[str]) -> str:
         f'{title}\n{format_table(list(columns), _rows(costs, columns))}'
         for title, columns in _titles(costs).items()
     ]
-    return '\n\n'.join([describe_conditions(costs[0]), *blocks, *notes])
+    return '\n\n'.join([describe_conditions(costs), *blocks, *notes])
 
 
 def to_markdown(costs: Sequence[Cost], notes: Sequence[str], page: str | None) -> str:
     """The tables and notes, below what stands before :data:`MARK` in ``page``, if it is known."""
     head = page.partition(MARK)[0] if page and MARK in page else '# What detectors cost\n\n'
-    blocks = [f'{head}{MARK}', describe_conditions(costs[0])]
+    blocks = [f'{head}{MARK}', describe_conditions(costs)]
     for title, columns in _titles(costs).items():
         lines = [list(columns), ['---', *['---:'] * (len(columns) - 1)], *_rows(costs, columns)]
         table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
@@ -79,10 +79,11 @@ def format_costs(costs: Sequence[Cost], failed: Mapping[str, str]) -> str:
     return to_json({'costs': list(map(asdict, costs)), 'not_measured': dict(failed)})
 
 
-def describe_conditions(cost: Cost) -> str:
-    """Under what the costs were measured, in words."""
-    of = cost.conditions
-    versions = ', '.join(f'{package} {version}' for package, version in of.versions.items())
+def describe_conditions(costs: Sequence[Cost]) -> str:
+    """Under what all costs were measured, in words; each used some of the packages."""
+    of = costs[0].conditions
+    pairs = [pair for cost in costs for pair in cost.conditions.versions.items()]
+    versions = ', '.join(f'{package} {version}' for package, version in dict(pairs).items())
     threads, rounds = (
         f'{number} {word}{"s" * (number > 1)}'
         for number, word in ((of.threads, 'thread'), (of.rounds, 'round'))
