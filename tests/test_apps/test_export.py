@@ -24,6 +24,7 @@ from taco_plugin.apps.export.export import export
 from taco_plugin.apps.export.proof import BOUNDS, Comparison
 from taco_plugin.errors import InputError
 from taco_plugin.runtime.metadata import KEY, decode_metadata
+from taco_plugin.runtime.prediction import make_prediction
 from taco_plugin.runtime.preparation import as_input
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +130,18 @@ def test_nothing_found_is_no_proof():
     comparison = Comparison()
     comparison.add({'size': [9, 9], 'boxes': []}, {'size': [9, 9], 'boxes': []}, BOUNDS['fp32'])
     assert 'nothing was compared' in comparison.judge(BOUNDS['fp32'])[0]
+
+
+def test_masks_are_alike_if_both_are_empty_and_else_as_far_as_they_overlap():
+    def predict(second):
+        boxes, masks = np.array([[0, 0, 4, 4], [4, 4, 8, 8]]), np.zeros((2, 8, 8), bool)
+        masks[1, 4:second, 4:] = True
+        return make_prediction(boxes, np.full(2, 0.9), np.zeros(2, int), (8, 8), masks)
+
+    for height, overlap in ((8, 1.0), (6, 0.5), (4, 0.0)):
+        comparison = Comparison()
+        comparison.add(predict(8), predict(height), BOUNDS['fp32'])
+        assert comparison.mask_iou == overlap
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,7 @@ class Comparison:
         self.pixels = max(self.pixels, float(edges[nearest]))
         self.score = max(self.score, float(scores[nearest]))
         if 'masks' in one and is_counted:
-            masks = [one['masks'][row]], [other['masks'][rows[nearest]]]
-            overlap = float(rle.iou(*masks, [0])[0, 0])
+            overlap = _overlap(one['masks'][row], other['masks'][rows[nearest]])
             self.mask_iou = min(1.0 if self.mask_iou is None else self.mask_iou, overlap)
 
     def judge(self, bound: Bound) -> list[str]:
@@ -117,6 +116,12 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """What the report holds."""
         return {key: value for key, value in asdict(self).items() if key != 'times'}
+
+
+def _overlap(first: dict[str, Any], second: dict[str, Any]) -> float:
+    """IoU of two masks; 1 if both are empty, as those of boxes of less than a pixel can be."""
+    is_empty = not rle.area([first, second]).any()
+    return 1.0 if is_empty else float(rle.iou([first], [second], [0])[0, 0])
 
 
 def _xyxy(boxes: np.ndarray) -> np.ndarray:
