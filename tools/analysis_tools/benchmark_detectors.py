@@ -40,7 +40,7 @@ def _parse_args() -> argparse.Namespace:
         'finished (default: 5)',
     )
     add('--device', help='such as cuda:1 or cpu (default: a GPU if there is one)')
-    add('--threads', metavar='N', type=number, help='of each side (default: those of PyTorch)')
+    add('--threads', metavar='N', type=number, help='of each detector (default: those of PyTorch)')
     add('--images', metavar='DIR', help='photographs to predict (default: random ones of 8 MP)')
     add(
         '--size',

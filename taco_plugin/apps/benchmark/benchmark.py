@@ -39,7 +39,9 @@ def benchmark(
     """
     jobs = name_jobs(detectors, exported)
     if exported:
-        threads = settings.threads or int(os.environ.get('OMP_NUM_THREADS', os.cpu_count() or 1))
+        wanted = os.environ.get('OMP_NUM_THREADS', '')  # as PyTorch does
+        usual = int(wanted) if wanted.isdecimal() else os.cpu_count()
+        threads = settings.threads or usual or 1
         settings = replace(settings, threads=threads, device=settings.device or 'cpu')
     for folder in filter(None, [out, *(job.folder for job in jobs)]):
         check_writable(folder)

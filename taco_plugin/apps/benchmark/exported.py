@@ -20,9 +20,9 @@ class TimedExport:
     """
 
     def __init__(self, path: str, device: str, threads: int) -> None:
-        weights = Path(path).with_suffix('.bin') if path.endswith('.xml') else Path(path)
         # All detections, as the test of a checkpoint has them, whatever their scores.
         self._detector = ExportedDetector(path, 0.0, device=device, threads=threads)
+        weights = Path(path).with_suffix('.bin') if path.endswith('.xml') else Path(path)
         self._weights_size, self._is_cpu = weights.stat().st_size, device == 'cpu'
         self.device, self.threads = name_cpu() if self._is_cpu else device, threads
         self._calls: list[tuple[float, float]] = []
