@@ -89,7 +89,7 @@ class Detector:
         changes: Sequence[Callable[[Config], None]] = (),
     ) -> None:
         self._device, self._threshold = _check_device(device), run.threshold
-        self.config = config = _read_config(run.config, options, tiles=tiles)
+        self.config = config = read_config(run.config, options, tiles=tiles)
         for change in changes:
             change(config)
         steps = [dict(step) for step in get_test_pipeline_cfg(config)]
@@ -171,8 +171,8 @@ def _check_device(device: str | None) -> str:
     return device
 
 
-def _read_config(path: str, options: Sequence[str], *, tiles: bool) -> Config:
-    """Reads a config; the one place where it is changed before anything is built from it."""
+def read_config(path: str, options: Sequence[str], *, tiles: bool) -> Config:
+    """Reads a config, for tiles or as it is, and changes it by ``KEY=VALUE`` of the user."""
     try:
         config = Config.fromfile(path)
         if tiles and config.model.type != 'TiledDetector':

@@ -99,7 +99,10 @@ def test_an_export_proves_that_it_finds_the_same(exported):
 @pytest.mark.parametrize(
     'options',
     [
-        {'format': 'openvino'},
+        {
+            'format': 'openvino',
+            'cfg_options': ['test_dataloader.dataset.pipeline.1.scale=(200,200)'],
+        },
         {'raw': True, 'size': 128},
         {'tiles': True},
     ],

@@ -1,16 +1,16 @@
 """Reads from a config what an exported file must know, and fixes the size of its input."""
 
-import copy
+from collections.abc import Sequence
 from typing import Any
 
 from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 
 from ...class_counts import type_name
+from ...detector import read_config
 from ...errors import InputError
 from ...models.detectors.tiling import Tiling
 from ...runtime.metadata import Preparation, Tiled
-from ...tiles import use_tiles
 
 _KNOWN = {
     'LoadImageFromFile': {'to_float32', 'backend_args'},
@@ -71,13 +71,15 @@ def describe_preparation(config: Config) -> Preparation:
     )
 
 
-def describe_tiles(config: Config) -> Tiled | None:
-    """How a detector looks at tiles; None if its graph cannot do that, for want of padding."""
+def describe_tiles(config: Config, path: str, options: Sequence[str]) -> Tiled | None:
+    """How a detector looks at tiles; None if its graph cannot do that, for want of padding.
+
+    ``config`` is what was read from ``path`` with ``options``, which are made to that of tiles too.
+    """
     divisor = config.model.data_preprocessor.get('pad_size_divisor', 1)
     if type_name(config.model) != 'TiledDetector':
-        config = copy.deepcopy(config)
         try:
-            use_tiles(config, train=0.0)
+            config = read_config(path, options, tiles=True)
         except InputError:
             return None
     if config.model.data_preprocessor.get('pad_size_divisor', 1) != divisor:

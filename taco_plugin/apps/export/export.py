@@ -87,7 +87,7 @@ def _open(run: Run, options: Namespace, *, tiles: bool) -> Detector:
 
 def _describe(run: Run, detector: Detector, graph: Graph, options: Namespace) -> Metadata:
     config: Config = detector.config
-    tiled = None if options.size else describe_tiles(config)
+    tiled = None if options.size else describe_tiles(config, run.config, options.cfg_options)
     is_tiled = config.model.type == 'TiledDetector'
     mask = config.model.test_cfg.rcnn.mask_thr_binary if graph.has_masks else None
     return Metadata(
