@@ -141,10 +141,10 @@ def test_masks_are_alike_if_both_are_empty_and_else_as_far_as_they_overlap():
         masks[1, 4:second, 4:] = True
         return make_prediction(boxes, np.full(2, 0.9), np.zeros(2, int), (8, 8), masks)
 
-    for height, overlap in ((8, 1.0), (6, 0.5), (4, 0.0)):
+    for height, overlap, unmatched in ((8, 1.0, 0), (6, 0.5, 1), (4, 0.0, 1)):
         comparison = Comparison()
         comparison.add(predict(8), predict(height), BOUNDS['fp32'])
-        assert comparison.mask_iou == overlap
+        assert (comparison.mask_iou, comparison.unmatched) == (overlap, unmatched)
 
 
 @pytest.mark.parametrize(
