@@ -33,6 +33,10 @@ class TacoDataset(CocoDataset):
         data_prefix: As for ``CocoDataset``.
         args, kwargs: As for ``CocoDataset``.
 
+    Attributes:
+        is_folder_given: Whether photographs lie in ``data_prefix``, whatever folder the annotation
+            file names.
+
     Raises:
         InputError: If the file cannot be read, its categories do not fit the taxonomy, a file name
             leads out of the folder, or ``metainfo`` names other classes. While loading: if a
@@ -58,7 +62,7 @@ class TacoDataset(CocoDataset):
             )
         metainfo = {'palette': palette(len(classes)), **(metainfo or {}), 'classes': classes}
         data_prefix = {'img': '', **(data_prefix or {})}
-        self._is_folder_given = data_prefix['img'] != ''
+        self.is_folder_given = data_prefix['img'] != ''
         super().__init__(*args, metainfo=metainfo, data_prefix=data_prefix, **kwargs)
 
     def _join_prefix(self) -> None:
@@ -75,7 +79,7 @@ class TacoDataset(CocoDataset):
         coco, folder = load_dataset(
             annotation_file, self.taxonomy, log=partial(print_log, logger='current')
         )
-        if folder is not None and not self._is_folder_given:
+        if folder is not None and not self.is_folder_given:
             self.data_prefix['img'] = str(folder)
         return index_coco(coco, COCO)
 

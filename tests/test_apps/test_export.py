@@ -21,7 +21,9 @@ from packaging.requirements import Requirement
 
 import taco_plugin.plugin  # noqa: F401
 from taco_plugin.apps.export.export import export
+from taco_plugin.apps.export.photographs import find_photographs
 from taco_plugin.apps.export.proof import BOUNDS, Comparison
+from taco_plugin.datasets import TacoDataset
 from taco_plugin.errors import InputError
 from taco_plugin.runtime.metadata import KEY, decode_metadata
 from taco_plugin.runtime.prediction import make_prediction
@@ -127,6 +129,23 @@ def test_a_detector_without_a_way_is_named(call, run, tmp_path):
     with pytest.raises(InputError, match='test_cfg.nms cannot be exported: .*soft_nms'):
         call(tmp_path / 'new', cfg_options=options)
     assert not (tmp_path / 'new').exists()
+
+
+@pytest.mark.parametrize('given', [None, 'batch_1'])
+def test_photographs_are_found_where_the_dataset_has_them(small_taco, tmp_path, given):
+    coco = json.loads((small_taco / 'annotations' / 'test.json').read_text())
+    coco['info']['image_folder'] = str(small_taco)
+    (tmp_path / 'test.json').write_text(json.dumps(coco))
+    where = {'ann_file': str(tmp_path / 'test.json'), 'data_root': str(tmp_path)}
+    if given:
+        where['data_prefix'] = {'img': given}
+    dataset = TacoDataset(**where, taxonomy='taco10', pipeline=[], lazy_init=True)
+    detector = Namespace(dataset=dataset)
+    if given:
+        with pytest.raises(InputError, match='no such photograph'):
+            find_photographs(detector, None, None, 2)
+    else:
+        assert all(map(Path.is_file, find_photographs(detector, None, None, 2).paths))
 
 
 def test_nothing_found_is_no_proof():

@@ -45,10 +45,11 @@ def find_photographs(
         return Photographs(list_folder(images or '', limit))
     if taxonomy := getattr(dataset, 'taxonomy', None):
         coco, folder = load_dataset(path, taxonomy, log=lambda _: None)
+        folder = None if dataset.is_folder_given else folder
     else:
         coco, _ = clean_annotations(read_coco(path))
         coco, folder = order_categories(coco, detector.classes), None
-    folder = Path(images or dataset.data_prefix.get('img') or folder or dataset.data_root)
+    folder = Path(images or folder or dataset.data_prefix.get('img') or dataset.data_root)
     entries = _spread(coco['images'], limit)
     paths = [folder / entry['file_name'] for entry in entries]
     missing = [path for path in paths if not path.is_file()]
