@@ -44,7 +44,7 @@ setup(
     license_files=['LICENSE'],
     packages=find_packages(include=['taco_plugin', 'taco_plugin.*']),
     package_data={
-        'taco_plugin': ['*.css'],
+        'taco_plugin': ['*.jinja', '*.css'],
         'taco_plugin.taxonomies': ['*.csv'],
         'taco_plugin.apps.attention': ['*.jinja', '*.css', '*.js'],
         'taco_plugin.apps.compare': ['*.jinja', '*.css', '*.js'],

@@ -13,8 +13,9 @@ def render(
 ) -> str:
     """Renders a template that lies in a package.
 
-    It can include ``web_page.css``, what all pages look like. Besides the filters given, there is
-    ``digest``: what a content security policy knows a style or a script by.
+    It extends ``web_page.html.jinja``, which needs a title, a style and a script, and can include
+    ``web_page.css``, what all pages look like. Besides the filters given, there is ``digest``: what
+    a content security policy knows a style or a script by.
 
     Raises:
         jinja2.UndefinedError: If the template needs a value that is not given.
