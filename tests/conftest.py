@@ -55,7 +55,7 @@ def run_tool():
 # Renames are how files get to their places: a run can be stopped at each of them.
 STOP = """
 import os, pathlib, runpy, signal, sys
-folder, precious, number, name = sys.argv[1:5]
+folder, precious, after, number, name = sys.argv[1:6]
 left, replace, mkdir = [int(number)], os.replace, os.mkdir
 def stop():
     left[0] = -1
@@ -64,7 +64,8 @@ def stop():
         pathlib.Path(precious).write_text('precious')
     os.kill(os.getpid(), getattr(signal, name))
 def stopping_replace(source, target):
-    left[0] -= str(target).startswith(folder) and '/.new.' not in str(target)
+    is_counted = str(target).startswith(folder) and '/.new.' not in str(target)
+    left[0] -= is_counted and (not after or any(pathlib.Path(folder).glob(after)))
     if left == [0]:
         stop()
     replace(source, target)
@@ -73,7 +74,7 @@ def stopping_mkdir(path, *args, **options):
     if left == [0] and str(path).startswith(folder) and str(path).endswith('/new'):
         stop()
 os.replace, os.mkdir = stopping_replace, stopping_mkdir
-sys.argv = sys.argv[5:]
+sys.argv = sys.argv[6:]
 runpy.run_path(sys.argv[0], run_name='__main__')
 """
 
@@ -82,12 +83,13 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 def stop_tool():
     """Runs a command that is sent a signal before the nth file gets to its place in a folder.
 
-    With 0, that is as soon as there is something in the folder. It writes the file ``precious``, if
-    one is named, first. Returns exit status and stderr.
+    With 0, that is as soon as there is something in the folder. With ``after``, files count from
+    when one in the folder matches this pattern. It writes the file ``precious``, if one is named,
+    first. Returns exit status and stderr.
     """
 
-    def run(signal, number, folder, tool, *args, precious=''):
-        command = [sys.executable, '-c', STOP, folder, precious, number, signal]
+    def run(signal, number, folder, tool, *args, precious='', after=''):
+        command = [sys.executable, '-c', STOP, folder, precious, after, number, signal]
         command += [ROOT / 'tools' / tool, *args]
         env = {**os.environ, 'OMP_NUM_THREADS': '1'}
         done = subprocess.run(

@@ -257,9 +257,10 @@ def test_a_run_that_was_killed_is_resumed_by_two_processes(
     monkeypatch.setenv('PYTHONPATH', str(work / 'code'), prepend=os.pathsep)
     out, options = work / 'killed', ['--batch-size', 2, '--write', *KINDS, '--device', 'cpu']
     given = inputs, work / 'clip.mp4', '--run', work / 'run', '--out', out, *options
-    status, stderr = stop_tool('SIGKILL', 15, out, 'predict.py', *given)
+    journals = '.journal/*.jsonl'
+    status, stderr = stop_tool('SIGKILL', 3, out, 'predict.py', *given, after=journals)
     assert status == -9, stderr
-    (journal,) = out.glob('.journal/*.jsonl')
+    (journal,) = out.glob(journals)
     assert 1 <= len(journal.read_text().splitlines()) < 12
     assert not (out / 'summary.json').exists()
     with journal.open('a') as file:

@@ -163,7 +163,7 @@ def test_parts_that_cannot_be_frozen_are_named(tmp_path, parts, message):
 def work(rank, folder):
     """One of two processes."""
     place = {'RANK': str(rank), 'LOCAL_RANK': str(rank), 'WORLD_SIZE': '2'}
-    os.environ.update(place, MASTER_ADDR='127.0.0.1', MASTER_PORT='29741')
+    os.environ.update(place, MASTER_ADDR='127.0.0.1', MASTER_PORT='29751')
     states, _ = train(folder, launcher='pytorch')
     check_states(states)
     check_resumed(folder, states, launcher='pytorch')
