@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.utils.hooks import RemovableHandle
 
 from ...errors import InputError
-from ...visualization.attention import Maps
+from .plots import Maps
 
 Inputs = dict[str, Any]
 """A batch of one image as the detector's data preprocessor returns it."""

@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from ...command_line import import_extra
 from ...errors import InputError
-from ...visualization.attention import Maps
 from .attention import Inputs, measure
+from .plots import Maps
 
 
 class CamMaker(nn.Module):

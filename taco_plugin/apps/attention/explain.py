@@ -10,10 +10,10 @@ from ...detector import Detector, choose_run
 from ...errors import InputError
 from ...files import check_writable, refuse_overwriting, stage_folder
 from ...images import strict_pillow
-from ...visualization.attention import Heat, Maps, Subject, plot_subjects
 from .attention import check_attention
 from .explanation import Explanation, explain_photograph
 from .page import make_page
+from .plots import Heat, Maps, Subject, plot_subjects
 
 PAGE = 'attention.html'
 _POINT = (245, 245, 245)

@@ -15,10 +15,10 @@ from ...detector import Detector
 from ...errors import InputError, describe_error
 from ...images import Size, read_photograph
 from ...taxonomies.palette import palette
-from ...visualization.attention import Maps
 from ...visualization.photo import Color, Photo
 from .attention import Inputs, Trace, record, trace
 from .cams import CamMaker
+from .plots import Maps
 
 _SIDE = 1000  # of the photograph in the page, pixels
 _MOST_BYTES = 3e6  # of the encoder's maps in the page, of all layers and heads, before compression

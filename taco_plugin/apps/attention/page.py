@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ...visualization.attention import Maps
 from ...web_page import render
 from .explanation import Explanation
+from .plots import Maps
 
 _LOW, _SPAN = -1.0, 3.0  # what the 16 bits of a place span, as a share of the area
 

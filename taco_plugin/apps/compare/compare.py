@@ -14,18 +14,18 @@ from ...errors import InputError
 from ...evaluation.detection_errors import choose_images
 from ...files import write_files
 from ...visualization import plot_training
-from ...visualization.compared_scores import (
+from .compared_curves import plot_compared_curves, plot_compared_training
+from .compared_scores import (
     LATENCY,
     SIZE,
     plot_compared_classes,
     plot_scores_over,
 )
-from ...visualization.comparison import plot_compared_curves, plot_compared_training
-from ...visualization.side_by_side import side_by_side
 from .export import to_csv, to_markdown
 from .page import Picture, Section, embed, make_page
 from .read_runs import Run, align_detections, evaluated
 from .seeds import certainty_table, differences, published_table, read_named_runs, read_published
+from .side_by_side import side_by_side
 from .tables import defined
 from .text import show_place
 

@@ -14,14 +14,14 @@ from ...coco import ImageProblem
 from ...images import Size
 from ...taxonomies.palette import palette
 from ...visualization.bars import plot_class_distribution, plot_size_buckets
-from ...visualization.distributions import (
+from ...visualization.matrices import plot_cooccurrence
+from ...visualization.photo import Frame, Panel, Photo, draw_tile, join_tiles, read_photo
+from .distributions import (
     plot_aspect_ratios,
     plot_box_sizes,
     plot_boxes_per_image,
     plot_image_sizes,
 )
-from ...visualization.matrices import plot_cooccurrence
-from ...visualization.photo import Frame, Panel, Photo, draw_tile, join_tiles, read_photo
 from .report import Report
 from .source import Source, file_parts, printable
 

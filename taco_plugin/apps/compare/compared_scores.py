@@ -9,7 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from .figure import add_note, empty_figure, new_figure, plain_numbers, show_name, style_axes
+from ...visualization.figure import (
+    add_note,
+    empty_figure,
+    new_figure,
+    plain_numbers,
+    show_name,
+    style_axes,
+)
 from .run_styles import add_run_legend, name_runs, run_style, show_runs
 
 _LOG_RANGE = 10

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from taco_plugin.evaluation.curves import MeanCurves
-from taco_plugin.visualization.compared_scores import (
+from taco_plugin.apps.compare.compared_curves import plot_compared_curves, plot_compared_training
+from taco_plugin.apps.compare.compared_scores import (
     LATENCY,
     SIZE,
     plot_compared_classes,
     plot_scores_over,
 )
-from taco_plugin.visualization.comparison import plot_compared_curves, plot_compared_training
-from taco_plugin.visualization.run_styles import run_style, show_runs
+from taco_plugin.apps.compare.run_styles import run_style, show_runs
+from taco_plugin.evaluation.curves import MeanCurves
 from taco_plugin.visualization.training import smooth
 
 

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..evaluation.curves import MeanCurves
-from .figure import add_note, empty_figure, new_figure, say_in, style_axes
+from ...evaluation.curves import MeanCurves
+from ...visualization.figure import add_note, empty_figure, new_figure, say_in, style_axes
+from ...visualization.training import METRIC, scale_losses, smooth
 from .run_styles import add_run_legend, name_runs, run_style, show_runs
-from .training import METRIC, scale_losses, smooth
 
 Log = Sequence[Mapping[str, Any]]
 """A training log, as :func:`~taco_plugin.visualization.read_scalars` returns it."""

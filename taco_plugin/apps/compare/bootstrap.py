@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..boxes import Boxes
-from .curves import RECALLS
-from .matching import match
+from ...boxes import Boxes
+from ...evaluation.curves import RECALLS
+from ...evaluation.matching import match
 
 
 def draw_images(count: int, samples: int, seed: int = 0) -> np.ndarray:

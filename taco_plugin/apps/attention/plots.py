@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Rectangle
 
-from .photo import Color, Frame, Panel, Photo, draw_panel
+from ...visualization.photo import Color, Frame, Panel, Photo, draw_panel
 
 _SIDE, _GAP, _TITLE, _HEADING, _NOTE = 230, 12, 40, 26, 30  # pixels of a panel and around it
 _DPI, _SHARPNESS = 100, 1.5

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from taco_plugin.apps.compare import side_by_side as module
+from taco_plugin.apps.compare.side_by_side import side_by_side
 from taco_plugin.taxonomies.palette import palette
-from taco_plugin.visualization import side_by_side as module
 from taco_plugin.visualization.photo import draw_tile
-from taco_plugin.visualization.side_by_side import side_by_side
 
 FIRST, SECOND = palette(2)
 SIZE = (220, 220)

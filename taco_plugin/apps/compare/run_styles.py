@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .figure import COLOURS, DASHES, show_name
+from ...visualization.figure import COLOURS, DASHES, show_name
 
 _MARKERS = ['o', 's', '^', 'D', 'v', 'P', 'X', '<', '*', '>', 'p']
 """Their number is coprime to those of colours and dashes, so that styles rarely repeat."""

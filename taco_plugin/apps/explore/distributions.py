@@ -14,7 +14,14 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, PercentFormatter
 
-from .figure import COLOURS, add_note, new_figure, plain_numbers, show_name, style_axes
+from ...visualization.figure import (
+    COLOURS,
+    add_note,
+    new_figure,
+    plain_numbers,
+    show_name,
+    style_axes,
+)
 
 _STARTS = np.array([*range(11), 11, 21, 51, 101, 1001])  # number of boxes
 _STEPS = [*map(str, range(11)), '11–20', '21–50', '51–100', '101–1000', '≥1001']

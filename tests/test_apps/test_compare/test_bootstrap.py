@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from taco_plugin.apps.compare.bootstrap import draw_images, resampled_ap50
 from taco_plugin.boxes import Boxes
-from taco_plugin.evaluation.bootstrap import draw_images, resampled_ap50
 from taco_plugin.evaluation.curves import precision_recall
 from taco_plugin.evaluation.matching import match
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..boxes import Boxes
-from ..evaluation.detection_errors import judge_boxes
-from ..taxonomies.palette import palette
-from .photo import Frame, Panel, draw_tile, join_tiles, read_photo
+from ...boxes import Boxes
+from ...evaluation.detection_errors import judge_boxes
+from ...taxonomies.palette import palette
+from ...visualization.photo import Frame, Panel, draw_tile, join_tiles, read_photo
 from .run_styles import shorten_names
 
 _COLUMNS = 4

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from taco_plugin.visualization.distributions import (
+from taco_plugin.apps.explore.distributions import (
     plot_aspect_ratios,
     plot_box_sizes,
     plot_boxes_per_image,
