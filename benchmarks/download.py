@@ -19,7 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from taco_plugin.files import format_table
+from taco_plugin.tables import format_table
 
 TOOL = Path(__file__).parents[1] / 'tools/dataset_converters/download_taco.py'
 

@@ -111,7 +111,7 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     """Measures each metric and prints the table."""
-    from taco_plugin.files import format_table
+    from taco_plugin.tables import format_table
 
     args = parse_args()
     if args.measure:

@@ -25,7 +25,7 @@ import taco_plugin.plugin  # noqa: F401
 from taco_plugin.checkpoint_files import best_checkpoint
 from taco_plugin.coco import Coco, read_coco
 from taco_plugin.command_line import one_line_errors
-from taco_plugin.files import format_table
+from taco_plugin.tables import format_table
 from taco_plugin.tiles import use_tiles
 
 CONFIG = Path(__file__).parents[1] / 'configs' / 'taco' / 'demo.py'

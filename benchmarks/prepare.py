@@ -24,7 +24,8 @@ from taco_plugin.coco import (
     remap_categories,
     split_images,
 )
-from taco_plugin.files import format_table, to_json, write_files
+from taco_plugin.files import to_json, write_files
+from taco_plugin.tables import format_table
 from taco_plugin.taxonomies import load_taxonomy
 
 WIDTH, HEIGHT = 2448, 3264

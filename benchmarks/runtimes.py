@@ -25,8 +25,8 @@ from taco_plugin.apps.export.photographs import find_photographs, load
 from taco_plugin.apps.export.proof import score
 from taco_plugin.detector import Detector, find_run
 from taco_plugin.errors import InputError
-from taco_plugin.files import format_table
 from taco_plugin.runtime.detector import ExportedDetector
+from taco_plugin.tables import format_table
 
 LEAST = 0.01
 KINDS = {

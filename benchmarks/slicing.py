@@ -36,7 +36,7 @@ import taco_plugin.plugin  # noqa: F401
 from taco_plugin.evaluation.detections import map_to_original
 from taco_plugin.evaluation.evaluate import evaluate, read_truth
 from taco_plugin.evaluation.metrics import ScoreSettings
-from taco_plugin.files import format_table
+from taco_plugin.tables import format_table
 from taco_plugin.tiles import use_tiles
 
 Found = Sequence[np.ndarray]

@@ -1,8 +1,6 @@
 """Files: JSON, CSV, tables, and atomic writing, which completes or leaves everything as it was."""
 
-import csv
 import errno
-import io
 import json
 import math
 import os
@@ -312,40 +310,3 @@ def _naming_errors(target: Path) -> Iterator[None]:
         place = target if target.is_relative_to(place) else place
         verb = 'written' if place.is_relative_to(target) else 'read'
         raise InputError(f'{place}: cannot be {verb} ({error.strerror or error})') from None
-
-
-def format_csv(rows: Sequence[Mapping[str, object]]) -> str:
-    r"""A table as CSV; a cell is empty where a row lacks its column or has None.
-
-    A text that a spreadsheet would take for a formula begins with ``'``, and what UTF-8 cannot
-    encode becomes ``?``.
-
-    >>> format_csv([{'run': 'a', 'AP': 0.5}, {'run': '=1+1'}])
-    "run,AP\na,0.5\n'=1+1,\n"
-    """
-    file = io.StringIO()
-    columns = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(file, columns, lineterminator='\n')
-    writer.writeheader()
-    writer.writerows({name: _neutralise(value) for name, value in row.items()} for row in rows)
-    return file.getvalue().encode('utf-8', 'replace').decode()
-
-
-def _neutralise(value: object) -> object:
-    is_formula = isinstance(value, str) and value.lstrip().startswith(('=', '+', '-', '@'))
-    return f"'{value}" if is_formula else value
-
-
-def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligns a table for the terminal: the first column to the left, the others to the right.
-
-    >>> print(format_table(['class', 'boxes'], [['Can', '273'], ['Battery', '2']]))
-    class    boxes
-    Can        273
-    Battery      2
-    """
-    columns = []
-    for index, column in enumerate(zip(header, *rows, strict=True)):
-        width = max(map(len, column))
-        columns.append([cell.rjust(width) if index else cell.ljust(width) for cell in column])
-    return '\n'.join('  '.join(line).rstrip() for line in zip(*columns, strict=True))

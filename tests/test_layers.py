@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / 'taco_plugin'
 
 LAYERS = [
     {'errors'},
-    {'files', 'images', 'options', 'checkpoint_files', 'web_page'},
+    {'files', 'images', 'options', 'checkpoint_files', 'tables', 'web_page'},
     {'command_line'},  # runs stock scripts, for which it calls compat: see ALLOWED
     {'taxonomies'},
     {'coco'},
@@ -32,7 +32,7 @@ SIDEWAYS = {
 ALLOWED = {('command_line', 'compat')}
 TORCH_FREE = {
     *('errors', 'files', 'images', 'checkpoint_files', 'command_line', 'taxonomies', 'coco'),
-    *('boxes', 'runtime'),
+    *('boxes', 'runtime', 'tables'),
 }
 
 

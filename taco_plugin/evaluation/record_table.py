@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple
 
-from ..files import format_table
+from ..tables import format_table
 from .coco_scores import IouType
 from .metrics import Metrics
 from .record import Record

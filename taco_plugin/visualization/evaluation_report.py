@@ -15,7 +15,8 @@ from ..evaluation.detection_errors import choose_images, find_errors
 from ..evaluation.detections import EvaluatedBoxes, write_evaluated_boxes
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.record import EvaluatedRun, write_record
-from ..files import format_csv, write_files
+from ..files import write_files
+from ..tables import format_csv
 from .bars import plot_class_counts
 from .class_curves import plot_precision_recall, plot_score_curves
 from .counts import plot_count_errors

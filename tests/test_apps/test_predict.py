@@ -214,6 +214,15 @@ def test_results_are_cocos(undisturbed, inputs):
     assert [tuple(map(int, row[2:])) for row in counts[1:]] == COUNTS
 
 
+def test_a_file_name_is_no_formula_of_a_spreadsheet(call, tmp_path):
+    (tmp_path / 'in').mkdir()
+    draw(CAN).save(tmp_path / 'in' / '=1+1.png')
+    call(tmp_path / 'in', out=tmp_path / 'out', write=['csv'])
+    for name in ('predictions.csv', 'counts.csv'):
+        (row,) = csv.DictReader((tmp_path / 'out' / name).open())
+        assert row['file'] == "'=1+1.png"
+
+
 def test_labels_are_yolos(undisturbed, run_tool, tmp_path):
     out, _ = undisturbed
     labels = (out / 'yolo/labels/photographs/a/x_png.txt').read_text().splitlines()

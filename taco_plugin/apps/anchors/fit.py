@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ...boxes import SIZES
 from ...coco import clean_annotations, read_coco, split_images
 from ...errors import InputError, describe_error
-from ...files import format_table
+from ...tables import format_table
 from .detector import Detector, ScaleSpace, SSDSpace, build_generator, read_boxes, read_detector
 
 GENERATIONS = 60

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from ...evaluation.cost import Cost
-from ...files import format_csv, format_table, to_json
+from ...files import to_json
+from ...tables import format_csv, format_table
 
 MARK = '<!-- What follows is written by benchmark_detectors.py. -->'
 """Where the tables of a page begin; what stands before it is kept."""

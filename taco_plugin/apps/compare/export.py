@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from ...evaluation.record import Record
-from ...files import format_csv
+from ...tables import format_csv
 from . import tables, text
 from .page import Section
 from .read_runs import Run

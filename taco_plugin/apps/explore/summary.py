@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...coco import KINDS, PROBLEMS
-from ...files import format_table
+from ...tables import format_table
 from .source import printable
 
 _MOST_CLASSES = 20

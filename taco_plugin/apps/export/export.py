@@ -15,11 +15,12 @@ from tqdm import tqdm
 from ...checkpoint_files import Run
 from ...detector import Detector, choose_run
 from ...errors import InputError
-from ...files import check_writable, format_table, stage_folder, to_json
+from ...files import check_writable, stage_folder, to_json
 from ...runtime.detector import ExportedDetector
 from ...runtime.metadata import Metadata
 from ...runtime.prediction import Prediction
 from ...runtime.preparation import as_input, prepare
+from ...tables import format_table
 from .describe import describe_preparation, describe_tiles, fix_size
 from .graph import Graph
 from .photographs import Photographs, find_photographs, list_folder, load

@@ -1,14 +1,13 @@
 """Makes the final files of all predictions, and counts the litter in them."""
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import yaml
 
-from ...files import format_table, to_json
+from ...files import to_json
+from ...tables import format_csv_rows, format_table
 from .journal import Entry
 
 SCHEMA_VERSION = 1
@@ -38,21 +37,15 @@ def make_files(
     if 'csv' in kinds:
         head = ['file', 'class', 'score', 'x', 'y', 'width', 'height']
         boxes = ([n, classes[label], *box] for n, row in rows for label, *box in row['boxes'])
-        files['predictions.csv'] = _format_csv(head, boxes)
+        files['predictions.csv'] = format_csv_rows(head, boxes)
         labels = ((name, [label for label, *_ in row['boxes']]) for name, row in rows)
         counts = ([n, len(of), *map(of.count, range(len(classes)))] for n, of in labels)
-        files['counts.csv'] = _format_csv(['file', 'litter', *classes], counts)
+        files['counts.csv'] = format_csv_rows(['file', 'litter', *classes], counts)
     if 'yolo' in kinds:
         data = {'path': yolo, 'train': 'images', 'names': dict(enumerate(classes))}
         files['yolo/data.yaml'] = yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
         files['yolo/classes.txt'] = ''.join(f'{name}\n' for name in classes)
     return files
-
-
-def _format_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator='\n').writerows([head, *rows])
-    return text.getvalue().encode(errors='backslashreplace').decode()  # of a name that is no text
 
 
 def make_coco(rows: Rows, classes: Sequence[str], folder: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...coco import KINDS, PROBLEMS, Coco
-from ...files import format_table
+from ...tables import format_table
 from ...taxonomies import Taxonomy
 
 Report = dict[str, Any]

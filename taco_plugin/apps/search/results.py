@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 
-from ...files import format_csv, format_table, write_files
+from ...files import write_files
+from ...tables import format_csv, format_table
 from ...visualization import figure as house
 from .space import Target
 
