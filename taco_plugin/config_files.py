@@ -74,6 +74,21 @@ def check_key(config: Config, key: str) -> None:
         raise InputError(f'the config has no {key}; did you mean {near}?')
 
 
+def cut_key(config: Config, key: str) -> str:
+    """The beginning of a dotted key up to the first part that a config does not have.
+
+    >>> cut_key(Config({'a': {'b': 1}}), 'a.c.d')
+    'a.c'
+    """
+    node: Any = config._cfg_dict
+    parts = split_key(key)
+    for number, part in enumerate(parts, start=1):
+        if not _has(node, part):
+            return '.'.join(map(str, parts[:number]))
+        node = node[part]
+    return key
+
+
 def _has(node: object, part: object) -> bool:
     if isinstance(node, list):
         return isinstance(part, int) and part < len(node)

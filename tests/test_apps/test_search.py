@@ -175,7 +175,8 @@ def test_what_is_sampled_reaches_the_training(small_taco, run_tool, tmp_path, mo
         "            'train_dataloader.dataset.pipeline': pipeline}\n"
     )
     command = ('search.py', DEMO, '--space', space, '--trials', 1, '--out', out)
-    done = run_tool(*command, '--metric', 'coco/bbox_mAP_50', '--cfg-options', *SMALL)
+    new = 'randomness.seed=4', 'randomness.deterministic=True'
+    done = run_tool(*command, '--metric', 'coco/bbox_mAP_50', '--cfg-options', *SMALL, *new)
     assert done.returncode == 0, done.stderr + done.stdout
     (trial,) = trials_of(out)
     (dumped,) = map(Config.fromfile, out.glob('trials/0000/*/vis_data/config.py'))
@@ -183,6 +184,7 @@ def test_what_is_sampled_reaches_the_training(small_taco, run_tool, tmp_path, mo
     augmentation = {'type': 'YOLOXHSVRandomAug', 'hue_delta': trial.params['hue']}
     assert dumped.train_dataloader.dataset.pipeline[2] == augmentation
     assert dumped.default_hooks.checkpoint.save_best == 'coco/bbox_mAP_50'
+    assert dumped.randomness == {'seed': 4, 'deterministic': True}
     best = Config.fromfile(out / 'best.py')
     for key in ('launcher', 'work_dir', 'resume'):  # what the script adds
         dumped.pop(key), best.pop(key, None)

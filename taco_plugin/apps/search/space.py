@@ -7,6 +7,8 @@ import keyword
 import os
 import runpy
 import traceback
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import optuna
 from mmengine.config import Config, ConfigDict
 from yapf.yapflib.yapf_api import FormatCode
 
-from ...config_files import check_key, parse_options, read_config, split_key
+from ...config_files import check_key, cut_key, parse_options, read_config, split_key
 from ...errors import InputError, describe_error
 
 Settings = dict[str, Any]
@@ -41,7 +43,9 @@ class Target:
         self.config = read_config(path, cfg_options, imports=False)
         if 'taxonomy' not in self.config:
             raise InputError(f'{path}: is not on TACO; call use_taco in it')
-        self._given = parse_options(cfg_options)
+        as_it_is, changed = read_config(path, imports=False), self.config.to_dict()
+        places = (cut_key(as_it_is, key) for key in parse_options(cfg_options))
+        self._given = {key: reduce(getitem, split_key(key), changed) for key in places}
         if self.config.default_hooks.checkpoint.get('save_best') != metric:
             self._given |= dict.fromkeys(_MONITORS, metric)
 
