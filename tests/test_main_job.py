@@ -23,6 +23,10 @@ SHORT = [
     *(f'{split}_dataloader.persistent_workers=False' for split in ('train', 'val', 'test')),
 ]
 RESIZE = [f'{split}_dataloader.dataset.pipeline.1.scale=(64,64)' for split in ('val', 'test')]
+DETR = [
+    f'train_dataloader.dataset.pipeline.3.transforms.{place}.scales=[(64,64)]'
+    for place in ('0.0', '1.0', '1.2')
+]
 MOSAIC = [
     'train_dataloader.dataset.pipeline.0.img_scale=(64,64)',
     'train_dataloader.dataset.pipeline.1.border=(-32,-32)',
@@ -30,7 +34,7 @@ MOSAIC = [
     *RESIZE,
 ]
 SMALL = {
-    'detr': ['train_dataloader.dataset.pipeline.3.transforms.0.0.scales=[(64,64)]', *RESIZE],
+    'detr': [*DETR, *RESIZE],
     'faster_rcnn': [
         *('train_dataloader.dataset.pipeline.2.scale=(64,64)', *RESIZE),
         *('model.test_cfg.rcnn.score_thr=0.3', 'model.test_cfg.rpn.max_per_img=50'),

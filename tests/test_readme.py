@@ -47,7 +47,10 @@ TRAIN_YAML = (
     "INPUT.MIN_SIZE_TRAIN '(64,)' INPUT.MIN_SIZE_TEST 64 DATALOADER.NUM_WORKERS 0"
 )
 SMALL = {
-    'detr': ['train_dataloader.dataset.pipeline.3.transforms.0.0.scales=[(64,64)]'],
+    'detr': [
+        f'train_dataloader.dataset.pipeline.3.transforms.{place}.scales=[(64,64)]'
+        for place in ('0.0', '1.0', '1.2')
+    ],
     'faster_rcnn': ['train_dataloader.dataset.pipeline.2.scale=(64,64)'],
 }
 
