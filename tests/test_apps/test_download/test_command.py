@@ -69,7 +69,7 @@ def test_ctrl_c_ends_with_one_line(server, annotations, tmp_path):
     process = start(annotations, out)
     wait_for(server, 9)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=5)
+    stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (130, '')
     assert 'Traceback' not in stderr
     assert stderr.splitlines()[-1] == 'interrupted: the same command goes on from here'
