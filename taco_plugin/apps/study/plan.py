@@ -46,10 +46,8 @@ def plan_trials(study: Study, out: Path, options: Mapping[str, Any]) -> list[Tri
     of_data = hashlib.sha256(b''.join(path.read_bytes() for path in splits)).hexdigest()
     trials = []
     for run in study.runs:
-        name, config = (
-            f'{run.config.stem}.py',
-            _load(run, study.taxonomy, {**run.options, **options}),
-        )
+        name = f'{run.config.stem}.py'
+        config = _load(run, study.taxonomy, {**run.options, **options})
         texts = {name: config.pretty_text}
         if study.retrain:
             texts[f'both_splits/{name}'] = _on_both_splits(config).pretty_text
@@ -101,10 +99,13 @@ def estimate(trials: Sequence[Trial], jobs: int, threads: str | None) -> float:
         InputError: If a config cannot be trained.
     """
     known: dict[str, list[float]] = {}
+    left = []
     for trial in trials:
-        if (state := trial.read_state()).test is not None:
+        state = trial.read_state()
+        if state.is_done:
             known.setdefault(trial.run.slug, []).append(state.seconds)
-    left = [trial for trial in trials if trial.read_state().test is None]
+        else:
+            left.append(trial)
     timed: dict[Path, float] = {}
     with ProcessPoolExecutor(1, get_context('spawn')) as pool:  # which takes its memory along
         for trial in left:

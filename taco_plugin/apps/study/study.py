@@ -18,7 +18,7 @@ from ...files import check_writable, locked, to_json, write_files
 from ...tables import format_table
 from .definition import Run, Study, read_study
 from .plan import estimate, join_splits, plan_trials
-from .trials import Interruption, Launcher, Trial, conduct
+from .trials import Interruption, Launcher, State, Trial, conduct
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def _run(study: Study, settings: Settings, tools: Path) -> Path:
     with stage('reading the configs'):
         trials = plan_trials(study, settings.out, parse_options(settings.cfg_options))
     places = _environments(settings)
-    left = [trial for trial in trials if trial.read_state().test is None]
-    _say_plan(study, trials, settings, places)
+    left = [trial for trial in trials if not trial.read_state().is_done]
+    _say_plan(study, trials, left, settings=settings, places=places)
     if settings.dry_run:
         return settings.out
     failed = _conduct_all(left, Launcher(tools, settings.gpus, settings.partition), places)
@@ -160,19 +160,23 @@ def _environments(settings: Settings) -> list[dict[str, str]]:
 
 
 def _say_plan(
-    study: Study, trials: Sequence[Trial], settings: Settings, places: Sequence[Mapping[str, str]]
+    study: Study,
+    trials: Sequence[Trial],
+    left: Sequence[Trial],
+    *,
+    settings: Settings,
+    places: Sequence[Mapping[str, str]],
 ) -> None:
     rows = []
     for run in study.runs:
-        own = [trial for trial in trials if trial.run is run]
-        done = sum(trial.read_state().test is not None for trial in own)
-        rows.append([run.name, run.config.name, str(len(own)), str(done)])
+        total, to_do = (sum(trial.run is run for trial in some) for some in (trials, left))
+        rows.append([run.name, run.config.name, str(total), str(total - to_do)])
     print(format_table(['run', 'config', 'seeds', 'done'], rows))
     again = ', then on both splits for the best number of epochs' if study.retrain else ''
     print(f'\nEach is trained{again}, and tested once.', flush=True)
     if settings.partition:
         print('Each is a job of the cluster; how long they take is not known.')
-    elif any(trial.read_state().test is None for trial in trials):
+    elif left:
         with stage('timing a few iterations'):
             seconds = estimate(trials, len(places), places[0].get('OMP_NUM_THREADS'))
         print(f'It will take about {_show(seconds)}, without validations and tests.', flush=True)
@@ -187,10 +191,10 @@ def _conduct_all(
         free.put(place)
     commands, failed = Interruption(), []
 
-    def conduct_one(trial: Trial) -> None:
+    def conduct_one(trial: Trial) -> State:
         place = free.get()
         try:
-            conduct(trial, launcher, commands, place)
+            return conduct(trial, launcher, commands, place)
         finally:
             free.put(place)
 
@@ -201,14 +205,14 @@ def _conduct_all(
             for number, future in enumerate(as_completed(futures), start=1):
                 trial = futures[future]
                 try:
-                    future.result()
+                    state = future.result()
                 except InputError as error:
                     failed.append(str(error))
                     print(f'failed: {error}', file=sys.stderr, flush=True)
                     continue
                 each, others = (time.monotonic() - began) / number, len(left) - number
                 rest = f', about {_show(each * others)} left' if others else ''
-                took = _show(trial.read_state().seconds)
+                took = _show(state.seconds)
                 print(f'[{number}/{len(left)}] {trial.title}: {took}{rest}', flush=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -218,7 +222,7 @@ def _conduct_all(
 
 
 def _write_page(study: Study, trials: Sequence[Trial], out: Path, tools: Path) -> Path:
-    done = [trial for trial in trials if trial.read_state().test is not None]
+    done = [trial for trial in trials if trial.read_state().is_done]
     if not done:
         raise InputError(f'{out}: nothing is done, so there is nothing to compare')
     runs = []

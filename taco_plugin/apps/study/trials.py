@@ -44,8 +44,13 @@ class State:
     process: tuple[int, float] | None = None
 
     @property
+    def is_done(self) -> bool:
+        """Whether the trial is trained and tested."""
+        return self.test is not None
+
+    @property
     def seconds(self) -> float:
-        """Of all that is done."""
+        """Seconds of all steps that are done."""
         return sum(filter(None, (self.train, self.retrain, self.test)))
 
 
@@ -71,11 +76,11 @@ class Trial:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """The name of the trial for people."""
         return f'{self.run.name}, seed {self.seed}'
 
     def read_state(self) -> State:
-        """Reads how far it is."""
+        """Reads how far the trial is."""
         if not (self.folder / _STATE).is_file():
             return State()
         try:
@@ -84,7 +89,7 @@ class Trial:
             raise InputError(f'{self.folder / _STATE}: {error}; delete the folder') from None
 
     def write_state(self, state: State) -> None:
-        """Writes how far it is."""
+        """Writes how far the trial is."""
         write_files(self.folder, {_STATE: to_json(asdict(state))})
 
 
