@@ -27,7 +27,8 @@ from tqdm import tqdm
 import taco_plugin.plugin  # noqa: F401
 from taco_plugin.apps.prepare.photographs import write_photographs
 from taco_plugin.coco import Coco, shrink_images
-from taco_plugin.files import to_json, write_files
+from taco_plugin.files import write_files
+from taco_plugin.json_files import to_json
 
 WAYS = {'originals': None, '--max-side 1280': 1280, '--max-side 640': 640}
 SCALES = {'640': (640, 640), '1333 x 800': (1333, 800), 'mosaic, 640': (640, 640)}

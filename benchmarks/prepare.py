@@ -24,7 +24,8 @@ from taco_plugin.coco import (
     remap_categories,
     split_images,
 )
-from taco_plugin.files import to_json, write_files
+from taco_plugin.files import write_files
+from taco_plugin.json_files import to_json
 from taco_plugin.tables import format_table
 from taco_plugin.taxonomies import load_taxonomy
 

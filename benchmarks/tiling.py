@@ -21,7 +21,8 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 from taco_plugin.command_line import at_least, one_line_errors
 from taco_plugin.errors import InputError
-from taco_plugin.files import read_json, to_json, write_files
+from taco_plugin.files import write_files
+from taco_plugin.json_files import read_json, to_json
 
 if TYPE_CHECKING:
     from measure import Scores

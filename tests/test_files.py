@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from taco_plugin.errors import InputError
-from taco_plugin.files import read_json, to_json, write_file, write_files
+from taco_plugin.files import write_file, write_files
+from taco_plugin.json_files import read_json, to_json
 
 
 def tree(folder):

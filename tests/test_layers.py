@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / 'taco_plugin'
 
 LAYERS = [
     {'errors'},
-    {'files', 'images', 'options', 'checkpoint_files', 'tables', 'web_page'},
+    {'files', 'json_files', 'images', 'options', 'checkpoint_files', 'tables', 'web_page'},
     {'command_line'},  # runs stock scripts, for which it calls compat: see ALLOWED
     {'taxonomies'},
     {'coco'},
@@ -24,15 +24,14 @@ LAYERS = [
 SIDEWAYS = {
     ('visualization', 'evaluation'),
     ('plugin', 'config'),
-    ('files', 'images'),
     ('datasets', 'models'),
 }
 """Rooms of one layer of which the first may import the second."""
 
 ALLOWED = {('command_line', 'compat')}
 TORCH_FREE = {
-    *('errors', 'files', 'images', 'checkpoint_files', 'command_line', 'taxonomies', 'coco'),
-    *('boxes', 'runtime', 'tables'),
+    *('errors', 'files', 'json_files', 'images', 'checkpoint_files', 'command_line', 'coco'),
+    *('taxonomies', 'boxes', 'runtime', 'tables'),
 }
 
 

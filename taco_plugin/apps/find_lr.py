@@ -23,7 +23,8 @@ from tqdm import tqdm
 from ..command_line import stage
 from ..config_files import read_config
 from ..errors import InputError, describe_error
-from ..files import check_writable, to_json, write_files
+from ..files import check_writable, write_files
+from ..json_files import to_json
 from ..visualization.figure import COLOURS, add_note, new_figure, save_figure, style_axes
 
 LOWEST, HIGHEST = 1e-7, 10.0

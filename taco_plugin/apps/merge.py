@@ -10,7 +10,8 @@ from ..coco.merge import MergedFile, merge_cocos
 from ..coco.read import Coco, read_coco
 from ..coco.statistics import report_counts
 from ..errors import InputError
-from ..files import check_writable, refuse_overwriting, to_json, write_files
+from ..files import check_writable, refuse_overwriting, write_files
+from ..json_files import to_json
 
 _SHOWN = 3
 

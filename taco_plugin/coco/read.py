@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
 from ..errors import InputError
-from ..files import read_json
+from ..json_files import read_json
 
 Coco = dict[str, Any]
 Api = TypeVar('Api')

@@ -8,7 +8,8 @@ from detectron2.data import MetadataCatalog
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ..files import to_json, write_files
+from ..files import write_files
+from ..json_files import to_json
 
 
 def write_run_facts(

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from ..errors import InputError
-from ..files import read_json, to_json, write_files
+from ..files import write_files
+from ..json_files import read_json, to_json
 from .counts import Count
 
 COST_FILE = 'cost.json'

@@ -15,7 +15,8 @@ from ..boxes import Boxes, bucket_areas
 from ..class_counts import walk
 from ..coco import Coco
 from ..errors import InputError
-from ..files import read_json, to_json, write_files
+from ..files import write_files
+from ..json_files import read_json, to_json
 from .coco_scores import IouType
 from .counts import Count, CountErrors, count_boxes
 from .curves import MeanCurves

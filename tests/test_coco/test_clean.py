@@ -9,7 +9,7 @@ from pycocotools import mask
 
 from taco_plugin.coco import clean_annotations, count_changes, read_coco, report_changes
 from taco_plugin.coco.read import is_number
-from taco_plugin.files import to_json
+from taco_plugin.json_files import to_json
 
 NUMBERS = st.integers(-200, 400) | st.floats() | st.sampled_from([0, 1e-320, 1e308, -1e308])
 POLYGONS = st.lists(st.lists(NUMBERS, max_size=8), max_size=3)

@@ -11,7 +11,7 @@ from taco_plugin.apps.merge import merge_files
 from taco_plugin.coco import clean_annotations, read_coco
 from taco_plugin.coco.merge import Duplicate, merge_cocos
 from taco_plugin.errors import InputError
-from taco_plugin.files import to_json
+from taco_plugin.json_files import to_json
 
 IDS = st.integers(-3, 5)
 FOLDERS = st.sampled_from(['x', 'same'])

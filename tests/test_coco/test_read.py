@@ -18,7 +18,7 @@ from taco_plugin.coco import (
     split_images,
 )
 from taco_plugin.errors import InputError
-from taco_plugin.files import to_json
+from taco_plugin.json_files import to_json
 from taco_plugin.taxonomies import load_taxonomy
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from ...evaluation.cost import Cost
-from ...files import to_json
+from ...json_files import to_json
 from ...tables import format_csv, format_table
 
 MARK = '<!-- What follows is written by benchmark_detectors.py. -->'

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from ...errors import InputError, describe_error
-from ...files import read_json
+from ...json_files import read_json
 from ...visualization import read_scalars
 from ...visualization.training import read_detectron2_log
 from .model import Model, describe_model

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...evaluation.record import parse_record
-from ...files import read_json, to_json
+from ...json_files import read_json, to_json
 from .bootstrap import draw_images, resampled_ap50
 from .read_runs import Run, align_detections, evaluated, read_runs
 from .tables import Cell, Column, Table, compare, number_cell, read_metrics, text_cell

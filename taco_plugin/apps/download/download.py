@@ -13,8 +13,9 @@ from ...coco.clean import KINDS, Change, clean_annotations, count_changes
 from ...coco.read import read_coco
 from ...coco.scale import shrink_images
 from ...errors import InputError
-from ...files import check_writable, read_json, refuse_overwriting, to_json, write_files
+from ...files import check_writable, refuse_overwriting, write_files
 from ...images import Size, decode_size, leads_outside, map_threads, strict_pillow
+from ...json_files import read_json, to_json
 from .fetch import Fetcher
 from .photograph import FORMATS, Photo, PhotographError
 

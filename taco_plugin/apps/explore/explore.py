@@ -11,14 +11,8 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from ...errors import InputError
-from ...files import (
-    check_writable,
-    read_json,
-    refuse_overwriting,
-    stage_folder,
-    to_json,
-    write_files,
-)
+from ...files import check_writable, refuse_overwriting, stage_folder, write_files
+from ...json_files import read_json, to_json
 from ...taxonomies import load_taxonomy
 from ...visualization import save_figure, save_photo
 from .photographs import HASH_BITS, compare_photographs

@@ -15,7 +15,8 @@ from tqdm import tqdm
 from ...checkpoint_files import Run
 from ...detector import Detector, choose_run
 from ...errors import InputError
-from ...files import check_writable, stage_folder, to_json
+from ...files import check_writable, stage_folder
+from ...json_files import to_json
 from ...runtime.detector import ExportedDetector
 from ...runtime.metadata import Metadata
 from ...runtime.prediction import Prediction

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...files import check_writable, is_vacant, read_json, to_json, write_files
+from ...files import check_writable, is_vacant, write_files
+from ...json_files import read_json, to_json
 
 _FOLDER = '.journal'
 

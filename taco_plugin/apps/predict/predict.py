@@ -20,8 +20,9 @@ from tqdm import tqdm
 
 from ...checkpoint_files import Run
 from ...errors import describe_error
-from ...files import to_json, write_files
+from ...files import write_files
 from ...images import read_photograph, strict_pillow
+from ...json_files import to_json
 from ...runtime.detector import ExportedDetector
 from ...runtime.metadata import show
 from ...runtime.prediction import Prediction

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from ...files import to_json
+from ...json_files import to_json
 from ...tables import format_csv_rows, format_table
 from .journal import Entry
 

@@ -27,8 +27,9 @@ from ...coco import (
 )
 from ...command_line import stage
 from ...errors import InputError
-from ...files import check_writable, read_json, refuse_overwriting, to_json, write_files
+from ...files import check_writable, refuse_overwriting, write_files
 from ...images import leads_outside
+from ...json_files import read_json, to_json
 from ...taxonomies import Taxonomy, load_taxonomy
 from .photographs import write_photographs
 from .report import Report, count_dropped_categories

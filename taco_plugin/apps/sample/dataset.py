@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from ...errors import InputError
-from ...files import is_vacant, read_json, stage_folder, to_json, write_file, write_files
+from ...files import is_vacant, stage_folder, write_file, write_files
 from ...images import leads_outside
+from ...json_files import read_json, to_json
 from ...taxonomies import load_taxonomy
 from .plan import GROUNDS, IMAGE_SIZE, plan_scenes
 from .scene import draw_scene

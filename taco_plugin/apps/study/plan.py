@@ -18,7 +18,8 @@ from ...coco import read_coco
 from ...config import use_taco
 from ...config_files import check_key, read_config
 from ...errors import InputError, describe_error
-from ...files import to_json, write_files
+from ...files import write_files
+from ...json_files import to_json
 from .definition import Run, Study
 from .trials import STOP, Trial
 

@@ -14,7 +14,8 @@ from queue import SimpleQueue
 from ...command_line import stage
 from ...config_files import parse_options
 from ...errors import InputError
-from ...files import check_writable, locked, to_json, write_files
+from ...files import check_writable, locked, write_files
+from ...json_files import to_json
 from ...tables import format_table
 from .definition import Run, Study, read_study
 from .plan import estimate, join_splits, plan_trials

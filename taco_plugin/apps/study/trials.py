@@ -16,7 +16,8 @@ import psutil
 from ...checkpoint_files import best_checkpoint
 from ...command_line import why_it_failed
 from ...errors import InputError
-from ...files import read_json, to_json, write_files
+from ...files import write_files
+from ...json_files import read_json, to_json
 from .definition import Run
 
 STOP = 'default_hooks.stop_after_epoch'

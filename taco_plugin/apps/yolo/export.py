@@ -14,8 +14,9 @@ from ...coco.images import check_images
 from ...coco.read import Coco, read_coco
 from ...coco.split import SPLITS
 from ...errors import InputError
-from ...files import check_writable, is_vacant, stage_folder, to_json, write_file, write_files
+from ...files import check_writable, is_vacant, stage_folder, write_file, write_files
 from ...images import Size
+from ...json_files import to_json
 from .data import Note, SplitReport, format_data
 from .labels import IMAGE_SUFFIXES, Label, join_polygons, label_path
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from ...coco.clean import clean_annotations
 from ...coco.read import Coco
 from ...errors import InputError
-from ...files import check_writable, to_json, write_files
+from ...files import check_writable, write_files
 from ...images import Size, decode_size, map_threads, strict_pillow
+from ...json_files import to_json
 from .data import Note, SplitReport, read_data, read_text
 from .labels import IMAGE_SUFFIXES, label_path, parse_labels
 
