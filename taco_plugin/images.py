@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -35,6 +35,37 @@ def leads_outside(file_name: str) -> bool:
     """
     windows = PureWindowsPath(file_name)  # splits at both kinds of slashes
     return bool(windows.anchor or '..' in windows.parts or PurePosixPath(file_name).is_absolute())
+
+
+def list_photographs(
+    folder: str | Path,
+    suffixes: Collection[str],
+    *,
+    skipped: Iterable[str] = (),
+    onerror: Callable[[OSError], object] | None = None,
+) -> Iterator[str]:
+    """Yields the paths of the photographs in a folder, and then of those in its subfolders.
+
+    Each folder is sorted by name. Links are followed, but no folder is searched twice. Hidden files
+    and folders are left out.
+
+    Args:
+        folder: Where to search.
+        suffixes: Of photographs, in lower case; upper case in file names is ignored.
+        skipped: Real paths of folders not to search.
+        onerror: Called if a folder cannot be listed, which otherwise counts as empty.
+    """
+    seen = set(skipped)
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=onerror):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith('.'))
+        for name in sorted(names):
+            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith('.'):
+                yield os.path.join(parent, name)
 
 
 def read_exif(image: 'Image.Image') -> 'Image.Exif':

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ...errors import InputError, describe_error
-from ...images import read_photograph
+from ...images import list_photographs, read_photograph
 
 PHOTOGRAPH = 3264, 2448
 """Width and height of a drawn photograph: the usual ones in TACO, 8 megapixels."""
@@ -206,7 +206,7 @@ def _for_seconds(items: Iterable[Any], seconds: float) -> Iterator[Any]:
 
 def list_images(folder: str) -> list[str]:
     """Paths of the first photographs in a folder, to any depth; raises InputError if none."""
-    found = sorted(str(path) for path in Path(folder).rglob('*.[jJpP][pPnN]*[gG]'))
+    found = sorted(list_photographs(folder, ('.jpg', '.jpeg', '.png')))
     if not found:
         raise InputError(f'{folder}: no photographs (.jpg, .jpeg, .png) in this folder')
     return found[:_IMAGES]

@@ -10,7 +10,7 @@ import numpy as np
 from ...coco import Coco, clean_annotations, load_dataset, order_categories, read_coco
 from ...detector import Detector
 from ...errors import InputError, describe_error
-from ...images import read_photograph
+from ...images import list_photographs, read_photograph
 from ...runtime.metadata import show
 
 _SUFFIXES = {'.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'}
@@ -63,10 +63,10 @@ def list_folder(folder: str, limit: int) -> list[Path]:
     """Lists ``limit`` photographs in a folder and those below it, evenly spread."""
     if not os.path.isdir(folder):
         raise InputError(f'{show(folder)}: no such folder')
-    found = [path for path in Path(folder).rglob('*') if path.suffix.lower() in _SUFFIXES]
+    found = sorted(map(Path, list_photographs(folder, _SUFFIXES)))
     if not found:
         raise InputError(f'{show(folder)}: no photographs in it')
-    return _spread(sorted(found), limit)
+    return _spread(found, limit)
 
 
 def _spread(items: list, limit: int) -> list:

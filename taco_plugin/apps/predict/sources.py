@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import InputError
+from ...images import list_photographs
 
 IMAGE_SUFFIXES = {
     *('.avif', '.bmp', '.gif', '.heic', '.jfif', '.jpe', '.jpeg', '.jpg', '.mpo', '.pgm', '.png'),
@@ -101,17 +102,8 @@ def _search(folder: str, out: str) -> Iterator[tuple[Kind, str, str]]:
     def refuse(error: OSError) -> None:
         raise error
 
-    seen = {out}
-    for parent, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
-        real = os.path.realpath(parent)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith('.'))
-        for name in sorted(names):
-            if _suffix(name) in IMAGE_SUFFIXES and not name.startswith('.'):
-                yield 'image', os.path.join(parent, name), folder
+    for path in list_photographs(folder, IMAGE_SUFFIXES, skipped=[out], onerror=refuse):
+        yield 'image', path, folder
 
 
 def _read_list(path: str, out: str) -> Iterator[tuple[Kind, str, str]]:

@@ -10,7 +10,7 @@ from ...coco.clean import clean_annotations
 from ...coco.read import Coco
 from ...errors import InputError
 from ...files import check_writable, write_files
-from ...images import Size, decode_size, map_threads, strict_pillow
+from ...images import Size, decode_size, list_photographs, map_threads, strict_pillow
 from ...json_files import to_json
 from .data import Note, SplitReport, read_data, read_text
 from .labels import IMAGE_SUFFIXES, label_path, parse_labels
@@ -125,7 +125,7 @@ def _find_images(source: str, base: Path, root: Path) -> Iterator[str]:
     if path is None:
         raise InputError(f'{source!r} of data.yaml: no such folder or .txt file in {hint}')
     if path.is_dir():
-        yield from sorted(_walk(path))
+        yield from sorted(list_photographs(path, IMAGE_SUFFIXES))
         return
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if name := line.strip():
@@ -140,17 +140,3 @@ def _find_labels(images: Sequence[str]) -> set[str]:
     folders = {os.path.dirname(label_path(path)) for path in images}
     places = (place for folder in folders for place in Path(folder).glob('*.txt'))
     return {str(place) for place in places if place.name != 'classes.txt'}
-
-
-def _walk(folder: Path) -> Iterator[str]:
-    seen = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:  # a link to a folder above
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith('.')]
-        for name in files:
-            if not name.startswith('.') and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
-                yield os.path.join(place, name)
