@@ -55,8 +55,8 @@ def stage_folder(folder: str | Path, removed: Collection[str] = ()) -> Iterator[
     """Yields a hidden folder in ``folder``; on success all that is in it is moved to ``folder``.
 
     Files of the same name are replaced; other files stay. After an error, everything is as before:
-    only what this call created is removed, which are the hidden folder, and parents that are empty.
-    What a run that was killed has left in ``folder`` is removed first.
+    the hidden folder is removed, and so are parents that this call created, if they are empty. What
+    a killed run has left in ``folder`` is removed first.
 
     Args:
         folder: Created if missing.
@@ -121,7 +121,7 @@ def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[st
 
 
 def _identify(path: str | Path) -> tuple[int, int] | None:
-    """What all names of a file share; None if there is no such file."""
+    """The identity of a file, whatever name it is given by; None if there is no such file."""
     with suppress(OSError, ValueError):
         status = os.stat(path)
         return status.st_dev, status.st_ino
@@ -139,7 +139,7 @@ def _list_moves(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _move(moves: Sequence[tuple[Path | None, Path]], folder: Path, old: Path) -> None:
-    """Moves files to their places; what was there goes to ``old``, and returns after an error."""
+    """Moves files to their places, and what was there to ``old``; an error undoes all of it."""
     for path, place in moves:
         if place.is_dir() or (path and path.is_dir() and os.path.lexists(place)):
             kind = 'folder' if place.is_dir() else 'file'
@@ -167,9 +167,10 @@ def _move(moves: Sequence[tuple[Path | None, Path]], folder: Path, old: Path) ->
 
 @contextmanager
 def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Locks a file or a folder against others who do, until the end of this process at the latest.
+    """Locks a file or a folder against other processes that lock it too.
 
-    Yields whether no other has it locked meanwhile; False if the system cannot say.
+    The system frees the lock when the process ends, however it ends. Yields whether the lock is
+    held: False if another process holds it, or the system has no locks.
 
     Args:
         path: If it is missing, nothing is locked.
@@ -191,7 +192,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Puts off Ctrl+C and SIGTERM to the end; they reach the main thread only."""
+    """Delays Ctrl+C and SIGTERM to the end of the context; they only reach the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -208,7 +209,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Removes what runs that were killed have left in a folder to which this run may not write."""
+    """Removes what killed runs have left in a folder, even if this run writes nothing to it."""
     if Path(folder).is_dir():
         with locked(Path(folder)):
             _remove_leftovers(Path(folder))
@@ -216,7 +217,7 @@ def remove_leftovers(folder: str | Path) -> None:
 
 @cache
 def _remove_leftovers(folder: Path) -> None:
-    """Removes, once per run, what runs that were killed have left; what they replaced returns."""
+    """Removes what killed runs have left, once per run, and restores files they had moved away."""
     for stage in folder.glob('.new.????????/'):
         with locked(stage, wait=False) as is_left, suppress(OSError):
             if is_left:

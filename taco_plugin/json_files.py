@@ -36,7 +36,7 @@ def read_json(path: str | Path) -> Any:  # noqa: ANN401
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuses what JSON allows, and readers resolve by dropping all but the last."""
+    """Refuses a key that is given twice; JSON readers would silently drop all but the last."""
     entries = dict(pairs)
     if len(entries) < len(pairs):
         twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))

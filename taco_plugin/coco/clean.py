@@ -139,7 +139,7 @@ def _is_polygon(polygon: list[float], farthest: float) -> bool:
 
 
 def _is_run_length_mask(mask: dict, image: dict) -> bool:
-    """Whether its runs cover the image exactly: pycocotools may crash, or read what is not its."""
+    """Whether its runs cover the image exactly; with others, pycocotools may crash."""
     counts, size = mask.get('counts'), [image['height'], image['width']]
     if isinstance(counts, str):
         counts = _decode_counts(counts) if re.fullmatch('(?:[P-o]{0,9}[0-O])*', counts) else None

@@ -171,7 +171,7 @@ class TacoEvaluator(DatasetEvaluator):
         report.save_plots({**report.plot(), 'training': plot_training(rows)})
 
     def _name_photographs(self) -> tuple[str, dict[int, str]]:
-        """Folder, and by id the files in it, of the images of the data set."""
+        """Folder of the photographs, and image id -> name of the file in it."""
         dicts = DatasetCatalog.get(self.dataset_name)
         root = os.path.abspath(self.metadata.get('image_root') or '')
         names = {row['image_id']: os.path.relpath(row['file_name'], root) for row in dicts}

@@ -97,7 +97,7 @@ SHARED = ('class_weights', 'background_weight', 'label_smoothing')
 
 
 def take_options(arguments: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Takes those of the names that are there out of ``arguments``."""
+    """Removes the named options that ``arguments`` holds, and returns them."""
     return {name: arguments.pop(name) for name in names if name in arguments}
 
 

@@ -55,15 +55,15 @@ class Timing:
 
 @dataclass(frozen=True)
 class Conditions:
-    """Under what the costs of some detectors were measured, all alike.
+    """Conditions under which costs were measured, the same for all detectors.
 
     Args:
         device: Its name, such as that of the processor.
-        threads: That PyTorch, or the runtime of an exported file, and OpenCV had.
+        threads: Number of threads of PyTorch or the runtime of an exported file, and of OpenCV.
         versions: Package -> version.
         images: The images that were predicted, in words.
         rounds: How often each detector had its turn, each time in a new process.
-        time: Of the end, ISO 8601.
+        time: When the measurement ended, ISO 8601.
     """
 
     device: str

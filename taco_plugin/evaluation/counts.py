@@ -37,7 +37,7 @@ class CountErrors:
     Args:
         total: Of the number of boxes of any class. Its bias is the sum of those of the classes. Its
             MAE is at most their sum, because boxes of a wrong class still count.
-        per_class: Of each of K classes.
+        per_class: Errors of each of K classes.
     """
 
     total: CountError

@@ -31,7 +31,7 @@ class _Found:
     masks: Any = None
 
     def take(self, rows: np.ndarray) -> '_Found':
-        """Some of them."""
+        """Selects detections by row numbers."""
         masks = None if self.masks is None else [self.masks[row] for row in rows]
         return _Found(self.boxes[rows], self.scores[rows], self.labels[rows], masks)
 
@@ -47,8 +47,8 @@ class ExportedDetector:
         threads: Number of threads; the runtime's default if None.
 
     Attributes:
-        metadata: Of the file.
-        session: That runs the file.
+        metadata: What the file says about itself.
+        session: Runs the file.
         classes: Their names, in the order of the labels.
         fingerprint: Hash of the file.
 
@@ -158,7 +158,7 @@ class ExportedDetector:
         return found.take(rows[np.argsort(-found.scores[rows], kind='stable')][: how.limit])
 
     def _place(self, found: _Found, factors: np.ndarray, shape: tuple[int, int]) -> _Found:
-        """Makes boxes in pixels of the network those of a photograph, and masks crops of it."""
+        """Converts boxes to pixels of the photograph, and masks to crops of it."""
         found.boxes = found.boxes.astype(np.float64) / np.tile(factors, 2)
         if found.masks is not None:
             least = self.metadata.mask_threshold or 0.5

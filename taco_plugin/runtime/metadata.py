@@ -96,7 +96,7 @@ def encode_metadata(metadata: Metadata) -> str:
 
 
 def decode_metadata(text: str, name: str) -> Metadata:
-    """Reads metadata, of which nothing is believed.
+    """Reads metadata from a file that may come from anywhere, and checks it.
 
     Args:
         text: JSON.

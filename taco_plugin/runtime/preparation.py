@@ -1,4 +1,4 @@
-"""Makes the input of a network of a photograph, and puts masks back into the photograph."""
+"""Prepares photographs for a network, and puts its masks back into the photographs."""
 
 import cv2
 import numpy as np

@@ -70,7 +70,7 @@ def build_generator(settings: Mapping[str, Any]) -> AnchorGenerator:
 
 
 def read_boxes(coco: Coco, detector: Detector) -> tuple[np.ndarray, np.ndarray]:
-    """All boxes of a clean file but crowds, resized with their images.
+    """Reads the boxes of a clean file, without crowds, resized with their images.
 
     Returns:
         The boxes in pixels of the input, xyxy, shape (N, 4), and the padded width and height of the
@@ -99,7 +99,7 @@ def read_boxes(coco: Coco, detector: Detector) -> tuple[np.ndarray, np.ndarray]:
 
 
 class ScaleSpace:
-    """Of ``AnchorGenerator``: the scales, which all levels share as they share a head, and ratios.
+    """What is fitted of an ``AnchorGenerator``: scales and ratios, the same on all levels.
 
     A level's anchors are its stride times the scales; of RetinaNet's octave, whose scales are
     evenly spread, only the first may change.
@@ -123,10 +123,10 @@ class ScaleSpace:
 
 
 class SSDSpace:
-    """Of ``SSDAnchorGenerator``: the size of each level, which has a head of its own, and ratios.
+    """What is fitted of an ``SSDAnchorGenerator``: the anchor size of each level, and ratios.
 
     A level's anchors go from its own size to that of the next level, as in SSD; ``side`` is the
-    longest of the input.
+    longest side of the input.
     """
 
     def __init__(self, settings: Mapping[str, Any], side: int) -> None:

@@ -144,7 +144,7 @@ def _predict(model: BaseDetector, inputs: Inputs, *hooks: RemovableHandle) -> De
 
 
 def _watch(module: nn.Module, rows: Tensor, kept: list[Kept]) -> list[RemovableHandle]:
-    """Has a module add what rows attend to to a list, when it runs."""
+    """Makes a module append the attention of the given rows to ``kept`` whenever it runs."""
     if isinstance(module, MultiheadAttention):  # which drops the weights that the inner one returns
         asked = {'need_weights': True, 'average_attn_weights': False}
         return [

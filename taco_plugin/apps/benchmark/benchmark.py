@@ -96,7 +96,7 @@ def name_jobs(detectors: Sequence[str], exported: Sequence[str] = ()) -> list[Jo
 def _take_turns(
     jobs: Sequence[Job], settings: Settings
 ) -> tuple[dict[str, list[Turn]], dict[str, str]]:
-    """Turns of each detector, and why others have none; in turn, so that noise treats all alike."""
+    """Measures detectors in turn, so that noise affects all; returns turns, and why some failed."""
     turns: dict[str, list[Turn]] = defaultdict(list)
     failed: dict[str, str] = {}
     with tqdm(total=settings.rounds * len(jobs), disable=None) as bar:
@@ -114,7 +114,7 @@ def _take_turns(
 
 
 def _say_what_is_missing(missing: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Sentences on single figures; a reason that detectors share is given once."""
+    """Says which values are missing, and why; a reason that detectors share is given once."""
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, reasons in missing.items():
         for figure in reasons.items():

@@ -44,7 +44,7 @@ class Facts(NamedTuple):
 
 
 PeakMemory = Callable[[], int | None]
-"""Tells the most memory since it was made, in bytes; None if it cannot."""
+"""Returns the most memory used since it was made, in bytes; None if that is not known."""
 
 
 class TimedDetector(Protocol):
@@ -62,7 +62,7 @@ class TimedDetector(Protocol):
         """Predicts a batch, from images in memory to boxes."""
 
     def describe(self) -> tuple[Facts, dict[str, str]]:
-        """What is known of it, and of what is not why."""
+        """What is known of the detector, and why the rest is not."""
 
     def open_loader(self) -> tuple[Any, int] | None:
         """The loader of its training, and the number of batches that take longer; None if none."""

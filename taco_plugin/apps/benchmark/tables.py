@@ -81,7 +81,7 @@ def format_costs(costs: Sequence[Cost], failed: Mapping[str, str]) -> str:
 
 
 def describe_conditions(costs: Sequence[Cost]) -> str:
-    """Under what all costs were measured, in words; each used some of the packages."""
+    """Describes the conditions of all costs, with the versions of all packages, in words."""
     of = costs[0].conditions
     pairs = [pair for cost in costs for pair in cost.conditions.versions.items()]
     versions = ', '.join(f'{package} {version}' for package, version in dict(pairs).items())

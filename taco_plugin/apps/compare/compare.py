@@ -127,10 +127,10 @@ def comparable_latencies(runs: Sequence[Run]) -> tuple[str, dict[str, float]]:
 
 
 def draw_images(runs: Sequence[Run], count: int, folder: str | None) -> Iterator[Picture]:
-    """Up to ``count`` images on which the runs of a group differ most, under each of them.
+    """Draws up to ``count`` images on which the runs of a group differ most, as each run sees them.
 
-    A single run drew its own images. Photographs are in ``folder``, else where the first run had
-    them.
+    None are drawn of a single run, which drew its own. Photographs are in ``folder``, else where
+    the first run had them.
 
     Raises:
         InputError: If the runs kept boxes of other images than they were scored on.

@@ -96,7 +96,7 @@ def _find_evaluations(folder: Path) -> dict[str, tuple[Path, Record]]:
 
 
 def _rank(evaluation: tuple[Path, Record]) -> tuple[float, str, str]:
-    """Of tests, the latest is the highest, and of validations the best."""
+    """Sort key: the latest test comes last, and the validation with the highest mAP."""
     path, record = evaluation
     mean_ap = 0.0 if path.stem == 'test' else record.main_metrics.coco['mAP']
     return mean_ap, record.run.time if record.run else '', str(path)

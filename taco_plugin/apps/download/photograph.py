@@ -119,7 +119,7 @@ def make_upright(data: bytes, photo: Photo, max_side: int | None) -> tuple[bytes
 
 
 def _check_size(image: 'Image.Image', photo: Photo, max_side: int | None) -> None:
-    """Before anything is decoded, which for a size that is not expected could take for ever."""
+    """Checks the size before decoding, which could take forever if the size is a wrong one."""
     width, height = size = displayed_size(image)
     if not photo.has_size(size, max_side):
         expected = photo.fit(max_side)
@@ -130,7 +130,7 @@ def _check_size(image: 'Image.Image', photo: Photo, max_side: int | None) -> Non
 
 
 def _list_changes(image: 'Image.Image', photo: Photo) -> tuple[str, ...]:
-    """Why the file cannot stay as it is, in words."""
+    """Lists in words what must be changed in the file."""
     is_jpeg = image.format in ('JPEG', 'MPO')  # MPO: a JPEG that other pictures follow
     changes = {
         f'{image.format} made a JPEG': not is_jpeg,

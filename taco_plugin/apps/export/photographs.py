@@ -21,9 +21,9 @@ class Photographs:
     """Photographs on disk.
 
     Args:
-        paths: Of all.
+        paths: Path of each.
         truth: A COCO file whose categories are in the order of the labels; None if there is none.
-        ids: Of the images in ``truth``.
+        ids: Id in ``truth`` of each; empty without it.
     """
 
     paths: Sequence[Path]

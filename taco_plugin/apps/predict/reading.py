@@ -23,17 +23,17 @@ class Item:
     """An image on its way through the stages, or the end of a video, which has no results.
 
     Args:
-        index: Of its source.
-        source: Of which it is.
+        index: Index of its source.
+        source: The photograph or video that it comes from.
         frame: Number in the video, from 1, at the end that of the last; None for a photograph.
-        rate: Of the video, frames per second.
+        rate: Frames per second of the video.
         expected: How many frames the video claims to have; 0 if it does not say.
-        seconds: That reading a frame took.
+        seconds: How long reading the frame took.
         pixels: BGR, uint8, shape (H, W, 3), while they are needed.
         error: Why it cannot be read.
-        data: What goes into the network, until it did.
-        prediction: What came out of it.
-        picture: Of a frame, to be added to a video, as ``pixels``.
+        data: Input of the network, until it is predicted.
+        prediction: Output of the network.
+        picture: Drawn frame that is to be added to a video, like ``pixels``.
     """
 
     index: int

@@ -131,7 +131,7 @@ def prepare(settings: PrepareSettings) -> Report:
 
 
 def _refuse_overwriting(coco: Coco, settings: PrepareSettings) -> None:
-    """Also where a photograph is to be written into the folder of one that is read."""
+    """Refuses to write over inputs, or photographs into the folder of those that are read."""
     inputs: list[str | Path | None]
     inputs = [settings.annotations, settings.test_images, settings.taxonomy]
     outputs: list[str | Path] = [*(f'annotations/{name}.json' for name in SPLITS), 'report.json']
@@ -179,7 +179,7 @@ def _find_unknown(names: Collection[str], coco: Coco, *, is_strict: bool) -> lis
 def _check_photographs(
     coco: Coco, settings: PrepareSettings
 ) -> tuple[list[ImageProblem], list[str]]:
-    """Why images are dropped, and the names of those that are kept without a check."""
+    """Finds images to drop, and why, and the names of those that are kept without a check."""
     if settings.images is None:
         if settings.max_side is not None or not settings.allow_missing_images:
             raise InputError(
@@ -204,7 +204,7 @@ def _check_photographs(
 
 
 def _set_folder(coco: Coco, folder: str | None, out: str, *, original: str | None = None) -> Coco:
-    """Has ``info`` say where the photographs lie, and the originals of those that were scaled."""
+    """Stores in ``info`` where the photographs lie, and where the originals of scaled ones do."""
     info = dict(coco['info']) if isinstance(coco.get('info'), dict) else {}
     for key, path in (('image_folder', folder), ('original_image_folder', original)):
         info.pop(key, None)
@@ -232,7 +232,7 @@ def _scale(coco: Coco, missing: list[str], settings: PrepareSettings) -> tuple[C
 
 
 def _describe_input(settings: PrepareSettings, taxonomy: Taxonomy) -> Report:
-    """Nothing in it depends on where the files lie, so that reports can be compared."""
+    """Describes the input without the folders it lies in, so that reports can be compared."""
     source = Path(settings.annotations)
     options = 'seed', 'test_fraction', 'val_fraction', 'allow_missing_images'
     return {

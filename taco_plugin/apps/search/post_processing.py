@@ -101,7 +101,7 @@ class RawPredictions:
 
 
 def _suppress(sample: dict, step: Any) -> dict:  # noqa: ANN401
-    """Does with the raw boxes of an image what the heads of MMDetection do with them."""
+    """Applies the post-processing of MMDetection's heads to the raw boxes of an image."""
     found = sample['pred_instances']
     kept = found['scores'] > step.score_thr
     boxes, scores, labels = (found[key][kept] for key in ('bboxes', 'scores', 'labels'))

@@ -60,8 +60,8 @@ class Trial:
     """A run of a study with a seed.
 
     Args:
-        run: Of the study.
-        seed: Of the training.
+        run: The run of the study.
+        seed: Seed of the training.
         folder: Holds all that it writes. Its name ends with a hash of all that the result depends
             on, so that a trial that was changed is another one.
         config: File in the folder with the whole config.

@@ -54,7 +54,7 @@ class SplitReport:
         return {kind: counts[kind] for kind in NOTES if counts[kind]}
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON, with :meth:`count_notes` and those notes that are worth a list."""
+        """What the JSON report holds: numbers, :meth:`count_notes`, and notes worth a list."""
         notes = [note._asdict() for note in self.notes if note.kind != 'polygons_left_out']
         return {**vars(self), 'counts': self.count_notes(), 'notes': notes}
 

@@ -136,7 +136,7 @@ def _find_images(source: str, base: Path, root: Path) -> Iterator[str]:
 
 
 def _find_labels(images: Sequence[str]) -> set[str]:
-    """All label files in the folders of those of some images."""
+    """Finds all label files that lie in the same folders as those of the images."""
     folders = {os.path.dirname(label_path(path)) for path in images}
     places = (place for folder in folders for place in Path(folder).glob('*.txt'))
     return {str(place) for place in places if place.name != 'classes.txt'}

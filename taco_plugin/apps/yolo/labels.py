@@ -45,7 +45,7 @@ class Label:
 
     @classmethod
     def from_box(cls, class_index: int, box: Sequence[float], size: Size) -> 'Label':
-        """Of a box, ``xywh`` in absolute pixels, within an image of this width and height.
+        """Makes the label of a box, ``xywh`` in absolute pixels, in an image of this size.
 
         >>> Label.from_box(3, [10, 20, 30, 40], (100, 80)).format()
         '3 0.25 0.5 0.3 0.5'

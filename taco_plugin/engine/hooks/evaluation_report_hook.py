@@ -110,7 +110,7 @@ def _make_report(runner: Runner, metric: TacoMetric, name: str, *, folder: str) 
 
 
 def _evaluated_photographs(runner: Runner, ann_file: str | None) -> tuple[str, dict[int, str]]:
-    """Folder, and by id the files in it, of the tested images: all, unless there were fewer."""
+    """Folder of the tested photographs, and image id -> name of the file in it."""
     every = inner_datasets(runner.test_dataloader.dataset)
     datasets = [one for one in every if getattr(one, 'ann_file', None) == ann_file] or every
     root = os.path.abspath(datasets[0].data_prefix['img'])
