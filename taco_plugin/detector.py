@@ -3,7 +3,6 @@
 import hashlib
 import os
 from argparse import Namespace
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from .engine.hooks.class_check_hook import load_weights
 from .errors import InputError, describe_error
 from .evaluation.record import read_record
 from .model_facts import build_dataset
-from .runtime.prediction import Prediction, make_prediction
+from .runtime.prediction import Prediction, make_prediction, predict_by_shape
 from .tiles import use_tiles
 
 
@@ -141,22 +140,16 @@ class Detector:
         Only those of one shape go through the network together: padding them to a common shape
         would let the result of an image depend on its neighbours.
         """
-        groups = defaultdict(list)
-        for index, data in enumerate(batch):
-            groups[data['inputs'].shape].append(index)
-        predictions: dict[int, Prediction] = {}
-        for indices in groups.values():
-            keys = 'inputs', 'data_samples'
-            try:
-                with torch.no_grad():
-                    samples = self.model.test_step(
-                        {key: [batch[index][key] for index in indices] for key in keys}
-                    )
-            except torch.OutOfMemoryError:
-                raise InputError(f'{self._device}: out of memory; lower --batch-size') from None
-            found = (_read_sample(sample, self._threshold) for sample in samples)
-            predictions |= zip(indices, found, strict=True)
-        return [predictions[index] for index in range(len(batch))]
+        return predict_by_shape(self._predict_alike, batch, 'inputs')
+
+    def _predict_alike(self, batch: Sequence[dict[str, Any]]) -> list[Prediction]:
+        keys = 'inputs', 'data_samples'
+        try:
+            with torch.no_grad():
+                samples = self.model.test_step({key: [data[key] for data in batch] for key in keys})
+        except torch.OutOfMemoryError:
+            raise InputError(f'{self._device}: out of memory; lower --batch-size') from None
+        return [_read_sample(sample, self._threshold) for sample in samples]
 
 
 def _check_device(device: str | None) -> str:

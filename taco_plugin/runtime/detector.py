@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from ..models.detectors.merging import merge_views
 from ..models.detectors.tiling import Tiling, batch_views
 from ..models.detectors.views import View, cut_pixels
 from .metadata import Metadata, show
-from .prediction import Prediction, make_prediction
+from .prediction import Prediction, make_prediction, predict_by_shape
 from .preparation import Crop, as_input, draw_mask, paste_mask, prepare
 from .sessions import Session, open_session
 
@@ -89,15 +88,11 @@ class ExportedDetector:
 
     def predict(self, batch: Sequence[dict[str, Any]]) -> list[Prediction]:
         """Predicts images that :meth:`prepare` returned, those of one shape together."""
-        groups = defaultdict(list)
-        for index, data in enumerate(batch):
-            groups[data['pixels'].shape].append(index)
-        predictions: dict[int, Prediction] = {}
-        for indices in groups.values():
-            alike = [batch[index] for index in indices]
-            for index, data, found in zip(indices, alike, self._detect(alike), strict=True):
-                predictions[index] = self._describe(found, data['shape'])
-        return [predictions[index] for index in range(len(batch))]
+        return predict_by_shape(self._predict_alike, batch, 'pixels')
+
+    def _predict_alike(self, batch: list[dict[str, Any]]) -> list[Prediction]:
+        pairs = zip(self._detect(batch), batch, strict=True)
+        return [self._describe(found, data['shape']) for found, data in pairs]
 
     def _describe(self, found: _Found, shape: tuple[int, int]) -> Prediction:
         rows = np.flatnonzero(found.scores >= self._threshold)

@@ -1,5 +1,7 @@
 """What is found in an image, in the form in which it is written."""
 
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,31 @@ def make_prediction(
     if masks is not None:
         prediction['masks'] = [_encode(masks[row]) for row in kept]
     return prediction
+
+
+def predict_by_shape(
+    predict: Callable[[list[dict[str, Any]]], list[Prediction]],
+    batch: Sequence[dict[str, Any]],
+    key: str,
+) -> list[Prediction]:
+    """Predicts a batch in parts whose images have one shape.
+
+    Args:
+        predict: Predicts images of one shape.
+        batch: Inputs of any shapes.
+        key: The entry of an input whose shape counts.
+
+    Returns:
+        The predictions in the order of ``batch``.
+    """
+    groups = defaultdict(list)
+    for index, data in enumerate(batch):
+        groups[data[key].shape].append(index)
+    predictions: dict[int, Prediction] = {}
+    for indices in groups.values():
+        alike = predict([batch[index] for index in indices])
+        predictions |= zip(indices, alike, strict=True)
+    return [predictions[index] for index in range(len(batch))]
 
 
 def _encode(mask: np.ndarray) -> dict[str, Any]:
