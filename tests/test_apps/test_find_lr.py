@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from taco_plugin.apps.find_lr import analyse, find_lr
+from taco_plugin.apps.find_lr.find_lr import analyse, find_lr
 from taco_plugin.errors import InputError
 
 ROOT = Path(__file__).parents[2]

@@ -49,7 +49,7 @@ def main() -> None:
     from taco_plugin import compat
 
     compat.install()
-    from taco_plugin.apps.find_lr import find_lr
+    from taco_plugin.apps.find_lr.find_lr import find_lr
 
     if report := find_lr(**vars(args)):
         print(report)

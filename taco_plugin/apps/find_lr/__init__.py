@@ -1,0 +1,1 @@
+"""Finds a learning rate by a short training in which it rises."""
