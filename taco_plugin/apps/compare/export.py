@@ -8,6 +8,7 @@ from dataclasses import asdict
 from ...evaluation.record import Record
 from ...tables import format_csv
 from . import tables, text
+from .cells import Cell, Column, Table
 from .page import Section
 from .read_runs import Run
 
@@ -60,9 +61,7 @@ def _facts(run: Run) -> dict[str, object]:
     }
 
 
-def _metrics(
-    record: Record, columns: Sequence[tables.Column], cells: Sequence[tables.Cell]
-) -> dict[str, object]:
+def _metrics(record: Record, columns: Sequence[Column], cells: Sequence[Cell]) -> dict[str, object]:
     """Metrics with their differences, as the table of scores has them, and those of each class."""
     metrics: dict[str, object] = {}
     for column, cell in list(zip(columns, cells, strict=True))[2:]:
@@ -94,7 +93,7 @@ def to_markdown(sections: Sequence[Section]) -> str:
     return '\n\n'.join(blocks) + '\n'
 
 
-def _draw_table(table: tables.Table) -> Iterator[str]:
+def _draw_table(table: Table) -> Iterator[str]:
     yield f'### {_escape(table.title)}\n'
     yield f'| {" | ".join(_escape(column.title) for column in table.columns)} |'
     yield f'|{"|".join("---:" if column.numeric else "---" for column in table.columns)}|'
@@ -102,7 +101,7 @@ def _draw_table(table: tables.Table) -> Iterator[str]:
         yield f'| {" | ".join(map(_draw_cell, row))} |'
 
 
-def _draw_cell(cell: tables.Cell) -> str:
+def _draw_cell(cell: Cell) -> str:
     shown = f'**{_escape(cell.text)}**' if cell.best else _escape(cell.text)
     return f'{shown} ({cell.change})' if cell.change else shown
 

@@ -13,6 +13,7 @@ from PIL import Image
 from ...errors import InputError
 from ...web_page import render
 from . import tables, text
+from .cells import Table
 from .read_runs import Run
 
 # What EvaluationReportHook draws: title and caption, in the order of the page.
@@ -50,7 +51,7 @@ class Section:
     runs: Sequence[Run]
     plots: Sequence[Picture] = ()
     images: Sequence[Picture] = ()
-    extra_tables: Sequence[tables.Table] = ()
+    extra_tables: Sequence[Table] = ()
 
 
 def make_page(title: str, sections: Sequence[Section], made: datetime) -> str:

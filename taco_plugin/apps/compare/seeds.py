@@ -12,8 +12,9 @@ from ...errors import InputError
 from ...evaluation.record import parse_record
 from ...json_files import read_json, to_json
 from .bootstrap import draw_images, resampled_ap50
+from .cells import Cell, Column, Table, compare, number_cell, text_cell
 from .read_runs import Run, align_detections, evaluated, read_runs
-from .tables import Cell, Column, Table, compare, number_cell, read_metrics, text_cell
+from .tables import read_metrics
 from .text import MISSING
 
 _SAMPLES = 2000

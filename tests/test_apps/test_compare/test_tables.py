@@ -2,14 +2,13 @@ import csv
 
 import pytest
 
+from taco_plugin.apps.compare.cells import Cell, compare
 from taco_plugin.apps.compare.compare import comparable_latencies, draw_plots
 from taco_plugin.apps.compare.export import to_csv, to_markdown
 from taco_plugin.apps.compare.page import Section
 from taco_plugin.apps.compare.read_runs import Training
 from taco_plugin.apps.compare.tables import (
-    Cell,
     class_tables,
-    compare,
     model_table,
     read_metrics,
     score_table,
