@@ -99,30 +99,14 @@ def _add_file(merged: Coco, name: str, coco: Coco, seen: dict[tuple[str, str], d
     scene_ids = _join(merged['scene_categories'], coco.get('scene_categories'), itemgetter('name'))
     licenses = _join(merged['licenses'], coco.get('licenses'), _content)
     counts = Counter(annotation['image_id'] for annotation in clean['annotations'])
-    image_ids: dict[Any, int] = {}
-    duplicates = {}
-    unknown = 0
-    for image in clean['images']:
-        shared = next((key for key in _keys(image) if key in seen), None)
-        if shared is not None:
-            kept = seen[shared]
-            duplicates[image['id']] = Duplicate(
-                file_name=image['file_name'],
-                kept=kept['file_name'],
-                reason=shared[0],
-                same_size=all(image[side] == kept[side] for side in ('width', 'height')),
-                annotations=counts[image['id']],
-            )
-            continue
-        image_ids[image['id']] = number = len(merged['images']) + 1
-        license_id = image.get('license')
-        if license_id is not None and not isinstance(license_id, str):
-            image = {**image, 'license': _look_up(licenses, license_id)}
-            unknown += image['license'] is None
-        merged['images'].append({**image, 'id': number})
-    for image in clean['images']:
-        if image['id'] in image_ids:
-            seen.update(dict.fromkeys(_keys(image), image))
+    duplicates = _find_duplicates(clean['images'], seen, counts)
+    added = [image for image in clean['images'] if image['id'] not in duplicates]
+    for image in added:
+        seen.update(dict.fromkeys(_keys(image), image))
+    first = len(merged['images']) + 1
+    image_ids = {image['id']: number for number, image in enumerate(added, start=first)}
+    licensed = [_renumber_license(image, licenses) for image in added]
+    merged['images'] += [{**image, 'id': image_ids[image['id']]} for image in licensed]
     for annotation in clean['annotations']:
         if annotation['image_id'] in image_ids:
             category_id = category_ids[annotation['category_id']]
@@ -137,12 +121,42 @@ def _add_file(merged: Coco, name: str, coco: Coco, seen: dict[tuple[str, str], d
         changes=tuple(changes),
         duplicates=tuple(duplicates.values()),
         new_categories=tuple(c['name'] for c in clean['categories'] if c['name'] not in known),
-        unknown_licenses=unknown,
+        unknown_licenses=sum(
+            old.get('license') is not None and new['license'] is None
+            for old, new in zip(added, licensed, strict=True)
+        ),
         orphan_scenes=_add_scenes(
             merged, coco.get('scene_annotations'), image_ids, scene_ids, left_out=duplicates
         ),
         sections_left_out=tuple(sorted(set(coco) - set(merged))),
     )
+
+
+def _find_duplicates(
+    images: list[dict], seen: dict[tuple[str, str], dict], counts: Counter
+) -> dict[Any, Duplicate]:
+    """Ids of the images that earlier files have; ``counts`` are the annotations of each image."""
+    duplicates = {}
+    for image in images:
+        shared = next((key for key in _keys(image) if key in seen), None)
+        if shared is not None:
+            kept = seen[shared]
+            duplicates[image['id']] = Duplicate(
+                file_name=image['file_name'],
+                kept=kept['file_name'],
+                reason=shared[0],
+                same_size=all(image[side] == kept[side] for side in ('width', 'height')),
+                annotations=counts[image['id']],
+            )
+    return duplicates
+
+
+def _renumber_license(image: dict, licenses: Mapping[Any, int]) -> dict:
+    """Refers to a merged licence; a text stays, and a number that no licence has becomes None."""
+    number = image.get('license')
+    if number is None or isinstance(number, str):
+        return image
+    return {**image, 'license': _look_up(licenses, number)}
 
 
 def _keys(image: dict) -> Iterator[tuple[str, str]]:
