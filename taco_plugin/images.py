@@ -129,7 +129,7 @@ def decode_size(source: Path | IO[bytes], formats: tuple[str, ...] | None = None
 def read_photograph(path: str) -> 'np.ndarray':
     """Decodes a photograph, rotated according to EXIF, as stock MMDetection does.
 
-    Transparency is ignored, CMYK and grey become RGB, and 16 bits become 8.
+    Transparency is ignored, CMYK and grey become BGR, and 16 bits become 8.
 
     Returns:
         BGR, uint8, shape (H, W, 3).
