@@ -79,10 +79,15 @@ def cut_key(config: Config, key: str) -> str:
 
     >>> cut_key(Config({'a': {'b': 1}}), 'a.c.d')
     'a.c'
+
+    Raises:
+        InputError: If the key has a number where the config has no list.
     """
     node: Any = config._cfg_dict
     parts = split_key(key)
     for number, part in enumerate(parts, start=1):
+        if isinstance(part, int) and not isinstance(node, list):
+            raise InputError(f'the config has no {key}; only the places of a list are numbers')
         if not _has(node, part):
             return '.'.join(map(str, parts[:number]))
         node = node[part]

@@ -237,6 +237,13 @@ def test_spaces_of_ours_fit_detectors_of_all_kinds(name, leaf):
     assert all(MODELS.build(loss).loss.keywords['gamma'] == 1.5 for loss in losses)
 
 
+def test_options_that_replace_a_dict_reach_the_trials(tmp_path):
+    options = [f'optim_wrapper.optimizer.{one}' for one in ('_delete_=True', 'type=SGD', 'lr=0.1')]
+    leaf = tmp_path / 'leaf.py'
+    leaf.write_text(Target(DEMO, options, 'coco/bbox_mAP').make_leaf(leaf, '', {LR: 0.2}))
+    assert Config.fromfile(leaf).optim_wrapper.optimizer == {'type': 'SGD', 'lr': 0.2}
+
+
 @pytest.mark.parametrize(
     ('text', 'options', 'message'),
     [
@@ -254,6 +261,10 @@ def test_spaces_of_ours_fit_detectors_of_all_kinds(name, leaf):
         (GOOD, {'storage': 'what://a:secret@b'}, r'--storage what://a:\*\*\*@b: cannot be used'),
         (GOOD, {'config': 'none.py'}, 'none.py'),
         (GOOD, {'cfg_options': ['lr']}, 'demo.py: no config of a training'),
+        (GOOD, {'cfg_options': ['val_evaluator.0.x=1']}, 'the config has no val_evaluator.0.x'),
+        (GOOD, {'cfg_options': ['train_cfg.max_epochs=0']}, 'train_cfg: has neither max_epochs'),
+        (f'first = {{"rate": 1}}\n{GOOD}', {}, 'space.py: first must be a list of dicts'),
+        (f'first = [{{"rte": 1}}]\n{GOOD}', {}, "first has 'rte', which space does not suggest"),
         (GOOD, {'checkpoint': 'none.pth'}, '--checkpoint none.pth: no such file'),
     ],
 )

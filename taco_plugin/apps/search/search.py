@@ -191,5 +191,6 @@ class Search:
 def _steps(config: Any) -> tuple[int, int]:  # noqa: ANN401
     """Epochs or iterations before the first validation, and in all."""
     loop = config.train_cfg
-    most = loop.get('max_epochs') or loop.max_iters
+    if not (most := loop.get('max_epochs') or loop.get('max_iters')):
+        raise InputError('train_cfg: has neither max_epochs nor max_iters')
     return min(loop.get('val_interval', 1), most), most

@@ -44,7 +44,8 @@ class Target:
         if 'taxonomy' not in self.config:
             raise InputError(f'{path}: is not on TACO; call use_taco in it')
         as_it_is, changed = read_config(path, imports=False), self.config.to_dict()
-        places = (cut_key(as_it_is, key) for key in parse_options(cfg_options))
+        keys = (key.removesuffix('._delete_') for key in parse_options(cfg_options))
+        places = (cut_key(as_it_is, key) for key in keys)
         self._given = {key: reduce(getitem, split_key(key), changed) for key in places}
         if self.config.default_hooks.checkpoint.get('save_best') != metric:
             self._given |= dict.fromkeys(_MONITORS, metric)
@@ -93,11 +94,15 @@ class Space:
         self._function, self.first = names.get('space'), names.get('first', [])
         if not callable(self._function):
             raise InputError(f'{path}: has no function space(trial)')
+        if not isinstance(self.first, list) or not all(isinstance(one, dict) for one in self.first):
+            raise InputError(f'{path}: first must be a list of dicts of parameters')
         study = optuna.create_study()
-        for params in self.first:
+        for params in [*self.first, *[{}] * _REHEARSALS]:
             study.enqueue_trial(params)
-        for _ in range(_REHEARSALS):
-            self.sample(study.ask())
+            trial = study.ask()
+            self.sample(trial)
+            if unknown := [name for name in params if name not in trial.params]:
+                raise InputError(f'{path}: first has {unknown[0]!r}, which space does not suggest')
 
     def sample(self, trial: optuna.Trial) -> Settings:
         """Chooses settings; each is of plain Python values, and has its place in the config."""
