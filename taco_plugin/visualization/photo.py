@@ -208,5 +208,6 @@ def render(figure: Figure) -> np.ndarray:
 
 def _wrap(text: str, width: int) -> str:
     """Wraps text to a width in pixels, and escapes it so that it is not read as a formula."""
-    lines = [textwrap.fill(line, int(width / _CHARACTER)) for line in text.split('\n')]
+    shown = text.encode('utf-8', 'backslashreplace').decode()  # names of files may be any bytes
+    lines = [textwrap.fill(line, int(width / _CHARACTER)) for line in shown.split('\n')]
     return '\n'.join(lines).replace('$', r'\$')

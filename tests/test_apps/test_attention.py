@@ -1,5 +1,7 @@
 """``show_attention.py``, with detectors that learnt nothing: their attention is as good as any."""
 
+import os
+import shutil
 from argparse import Namespace
 from pathlib import Path
 
@@ -269,6 +271,18 @@ def test_pictures_and_a_page_are_written(name, show, photograph):
     out = show(name, photograph, **PICTURES[name])
     assert sorted(path.name for path in out.iterdir()) == ['attention.html', 'photo.png']
     assert np.asarray(Image.open(out / 'photo.png').convert('RGB')).std() > 30
+
+
+def test_names_of_all_kinds_are_shown_and_no_two_pictures_share_one(show, make_run, photograph):
+    weights = photograph.with_name('$x^$.pth')
+    shutil.copy(make_run(DETR).checkpoint, weights)
+    (photograph.parent / 'b').mkdir()
+    names = 'a.jpg', 'b/a.jpg', 'a_1.jpg', 'a$x^$.jpg', os.fsdecode(b'a\xff.jpg')
+    images = [photograph.parent / name for name in names]
+    for image in images:
+        shutil.copy(photograph, image)
+    out = show(DETR, *images, checkpoint=str(weights), score_threshold=1)
+    assert len(list(out.glob('*.png'))) == len(images)
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,9 @@ def explain(options: Namespace) -> list[str]:
     """
     run = choose_run(options)
     stems = [Path(path).stem for path in options.images]
+    are_alike = len(set(stems)) < len(stems)
     pictures = [
-        f'{stem}_{number}.png' if stems.count(stem) > 1 else f'{stem}.png'
+        f'{stem}_{number}.png' if are_alike else f'{stem}.png'
         for number, stem in enumerate(stems, start=1)
     ]
     refuse_overwriting(options.images, [Path(options.out, name) for name in (*pictures, PAGE)])

@@ -126,7 +126,8 @@ def _new_grid(rows: int, columns: int, title: str, note: str) -> tuple[Figure, G
     width = columns * (_SIDE + _GAP) + _GAP
     height = _HEADING + rows * (_SIDE + _TITLE) + _NOTE
     figure = Figure((width / _DPI, height / _DPI), _SHARPNESS * _DPI)
-    figure.text(_GAP / width, 1 - 12 / height, title, va='top', fontsize=11, weight='bold')
+    head = figure.text(_GAP / width, 1 - 12 / height, title, va='top', fontsize=11, weight='bold')
+    head.set_parse_math(False)
     figure.text(_GAP / width, 10 / height, note, va='bottom', fontsize=8, color='0.25')
     left, right = _GAP / width, 1 - _GAP / width
     bottom, top = _NOTE / height, 1 - (_HEADING + _TITLE) / height
