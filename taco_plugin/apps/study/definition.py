@@ -12,6 +12,9 @@ from typing import Any
 from ...errors import InputError, describe_error
 from ...options import checked
 
+_SEEDS = 2**32
+"""How many seeds NumPy has."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -50,6 +53,9 @@ class Study:
         split_seed: Of the draw.
         sample: Whether the study is of the embedded sample, unless annotations are given.
         published: Results to stand beside, see ``compare_runs.py --published``.
+
+    Raises:
+        InputError: If there are no seeds, or some that are equal or no seeds of NumPy.
     """
 
     title: str
@@ -63,6 +69,12 @@ class Study:
     split_seed: int = 0
     sample: bool = False
     published: Sequence[Mapping[str, Any]] = ()
+
+    def __post_init__(self) -> None:
+        is_usable = bool(self.seeds) and len(set(self.seeds)) == len(self.seeds)
+        if not is_usable or not all(0 <= seed < _SEEDS for seed in self.seeds):
+            given = ', '.join(map(str, self.seeds)) or 'none'
+            raise InputError(f'seeds must be different, from 0 to {_SEEDS - 1}, but are {given}')
 
 
 def read_study(path: str | Path) -> Study:
@@ -86,7 +98,7 @@ def read_study(path: str | Path) -> Study:
         for name, value in content.items()
         if name.islower() and not name.startswith('_') and not isinstance(value, ModuleType)
     }
-    title = (content['__doc__'] or Path(path).stem).strip().splitlines()[0].rstrip('.')
+    title = ((content['__doc__'] or '').strip() or Path(path).stem).splitlines()[0].rstrip('.')
     folder = Path(path).parent
     try:
         runs = list(_read_runs(settings.pop('runs', None), folder))

@@ -72,7 +72,7 @@ def _choose(study: Study, settings: Settings) -> Study:
         known: dict[str, Run] = {run.name: run for run in runs}
         if unknown := [name for name in settings.runs if name not in known]:
             raise InputError(f'--runs: no run {unknown[0]!r} in {settings.study}: {list(known)}')
-        runs = [known[name] for name in settings.runs]
+        runs = [known[name] for name in dict.fromkeys(settings.runs)]
     return replace(
         study,
         runs=runs,
