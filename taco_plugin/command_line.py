@@ -42,8 +42,10 @@ def check_run_options(args: argparse.Namespace) -> None:
         raise InputError('give either --run, or --config and --checkpoint')
 
 
-def at_least(least: float, kind: Callable[[str], Any] = int) -> Callable[[str], Any]:
-    """An argparse ``type``: a finite number that is ``least`` or more.
+def at_least(
+    least: float, kind: Callable[[str], Any] = int, most: float = math.inf
+) -> Callable[[str], Any]:
+    """An argparse ``type``: a finite number that is ``least`` or more, and at most ``most``.
 
     >>> at_least(1)('8')
     8
@@ -53,6 +55,8 @@ def at_least(least: float, kind: Callable[[str], Any] = int) -> Callable[[str], 
         value = kind(text)
         if not least <= value < math.inf:
             raise argparse.ArgumentTypeError(f'must be {least} or more, but is {text}')
+        if value > most:
+            raise argparse.ArgumentTypeError(f'must be {most} or less, but is {text}')
         return value
 
     parse.__name__ = kind.__name__  # argparse names it when the text is no number

@@ -62,10 +62,10 @@ def test_wrong_arguments_end_in_the_same_way_as_wrong_input():
         make_parser('Does nothing.').parse_args(['--sede', '3'])
 
 
-@pytest.mark.parametrize('text', ['0', 'nan', 'inf'])
+@pytest.mark.parametrize('text', ['0', 'nan', 'inf', '51'])
 def test_numbers_out_of_range_are_refused(text):
     with pytest.raises((argparse.ArgumentTypeError, ValueError), match=text):
-        at_least(1, float)(text)
+        at_least(1, float, 50)(text)
 
 
 def test_a_missing_library_names_its_extra(monkeypatch):

@@ -44,7 +44,7 @@ def _parse_args() -> Namespace:
     add(
         '--threshold',
         metavar='T',
-        type=at_least(0, float),
+        type=at_least(0, float, 1),
         help="least confidence (default: that of the best F1 in the run's newest evaluation, "
         'else 0.3)',
     )

@@ -54,7 +54,7 @@ def _parse_args() -> argparse.Namespace:
     points = "pixels to show the encoder's attention of (default: the middles of the detections)"
     add('--points', metavar='X,Y', type=_read_point, nargs='+', help=points)
     threshold = 'least confidence (default: of the best F1 in the newest evaluation, else 0.3)'
-    add('--score-threshold', metavar='T', type=at_least(0, float), help=threshold)
+    add('--score-threshold', metavar='T', type=at_least(0, float, 1), help=threshold)
     most = 'of a photograph, the most confident (default: 8)'
     add('--max-detections', metavar='N', type=at_least(0), default=8, help=most)
     add('--device', help='such as cuda:1 or cpu (default: a GPU if there is one)')
