@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from taco_plugin.apps.benchmark import benchmark as module
-from taco_plugin.apps.benchmark.measure import Facts, Seconds, Settings, Turn
+from taco_plugin.apps.benchmark.measure import Facts, Seconds, Settings, Turn, _read_photographs
 from taco_plugin.errors import InputError
 from taco_plugin.evaluation.cost import read_cost
 
@@ -162,6 +162,12 @@ def test_a_path_that_is_no_detector_and_no_folder_of_photographs_is_refused(tmp_
             module.benchmark(given, None, settings)
     with pytest.raises(InputError, match=r'missing\.onnx: no such file'):
         module.benchmark([], None, SETTINGS, [str(tmp_path / 'missing.onnx')])
+
+
+def test_a_photograph_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / 'a.jpg').write_text('no image')
+    with pytest.raises(InputError, match=r'a\.jpg: cannot be read \(ValueError: not an image'):
+        _read_photographs(str(tmp_path))
 
 
 @pytest.mark.parametrize(

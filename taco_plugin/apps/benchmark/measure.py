@@ -214,9 +214,16 @@ def list_images(folder: str) -> list[str]:
 
 def _read_photographs(folder: str | None) -> Sequence[np.ndarray]:
     if folder:
-        return list(map(read_photograph, list_images(folder)))
+        return list(map(_read, list_images(folder)))
     shape, random = (*PHOTOGRAPH[::-1], 3), np.random.default_rng(0)
     return [random.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)]
+
+
+def _read(path: str) -> np.ndarray:
+    try:
+        return read_photograph(path)
+    except Exception as error:  # decoders promise no particular error
+        raise InputError(f'{path}: cannot be read ({describe_error(error)})') from None
 
 
 def watch_process() -> PeakMemory:
