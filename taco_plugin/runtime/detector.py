@@ -127,7 +127,8 @@ class ExportedDetector:
             raise InputError(f'{self._name}: does not run ({show(str(error))[:200]})') from None
         known = np.isin(labels, np.arange(len(self.classes)))
         if (
-            boxes.shape != (*scores.shape, 4)
+            scores.ndim != 2
+            or boxes.shape != (*scores.shape, 4)
             or labels.shape != scores.shape
             or len(scores) != len(images)
             or not known[scores > 0].all()

@@ -25,6 +25,7 @@ from taco_plugin.apps.export.photographs import find_photographs
 from taco_plugin.apps.export.proof import BOUNDS, Comparison
 from taco_plugin.datasets import TacoDataset
 from taco_plugin.errors import InputError
+from taco_plugin.runtime.detector import ExportedDetector
 from taco_plugin.runtime.metadata import KEY, decode_metadata
 from taco_plugin.runtime.prediction import make_prediction
 from taco_plugin.runtime.preparation import as_input
@@ -182,6 +183,26 @@ def test_metadata_is_not_believed(exported, change, message):
     with pytest.raises(InputError, match=message) as caught:
         decode_metadata(change(text), 'a.onnx')
     assert str(caught.value).isprintable()
+
+
+def test_outputs_are_not_believed(exported, tmp_path):
+    names, values = ('boxes', 'scores', 'labels'), (np.zeros(4, np.float32), np.float32(1), 0)
+    constants = [onnx.numpy_helper.from_array(np.asarray(one)) for one in values]
+    nodes = [
+        onnx.helper.make_node('Constant', [], [name], value=one)
+        for name, one in zip(names, constants, strict=True)
+    ]
+    model = onnx.load(exported)
+    outputs = [
+        onnx.helper.make_tensor_value_info(name, one.data_type, one.dims)
+        for name, one in zip(names, constants, strict=True)
+    ]
+    model.graph.CopyFrom(onnx.helper.make_graph(nodes, 'g', model.graph.input, outputs))
+    onnx.save(model, tmp_path / 'a.onnx')
+    detector = ExportedDetector(str(tmp_path / 'a.onnx'))
+    image = detector.prepare(np.zeros((64, 64, 3), np.uint8), '')
+    with pytest.raises(InputError, match='outputs are not those of an exported detector'):
+        detector.predict([image])
 
 
 @pytest.fixture(scope='module')
