@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
 from ...checkpoint_files import Run
 from ...errors import describe_error
 from ...images import read_photograph, strict_pillow
+from ...runtime.metadata import show
 from ...runtime.prediction import Prediction
 from .journal import Journal
 from .reading import Item, map_ahead, read_frames
@@ -112,7 +114,12 @@ class Share:
         except Exception as error:  # decoders promise no particular error
             item.error = ' '.join(str(error).split()) or describe_error(error)
         if item.pixels is not None:
-            item.data = self._detector.prepare(item.pixels, item.source.path)
+            try:
+                item.data = self._detector.prepare(item.pixels, item.source.path)
+            except cv2.error as error:  # one that is too narrow gets no pixel across
+                if item.frame is not None:
+                    raise
+                item.error = f'cannot be resized ({describe_error(error)})'
             if NEED_PIXELS.isdisjoint(self._options.write):
                 item.pixels = None
         return item
@@ -155,7 +162,7 @@ class Share:
             elif item.frame < 0.9 * item.expected:  # some formats only estimate
                 item.error = f'ends after {item.frame} of {item.expected} frames'
         if item.error:
-            print(f'{item.source.name}: {item.error}', file=sys.stderr)
+            print(show(f'{item.source.name}: {item.error}'), file=sys.stderr)
             journal.append({**of, 'error': item.error})
 
 

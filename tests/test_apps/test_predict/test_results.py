@@ -21,6 +21,8 @@ NAMES = ['grey16.png', 'B/cmyk.jpg', 'B/turned.jpg', 'B/wide.png', 'B/x.png', 'a
 FRAMES = [f'clip.mp4#{number:06}' for number in range(1, 6)]
 COUNTS = [(0, 0), (1, 1), (1, 1), (0, 1), (0, 0), (1, 1), (1, 1), *[(1, 0)] * 3, *[(1, 1)] * 2]
 
+from taco_plugin.detector import Detector
+
 
 @pytest.fixture(scope='module')
 def undisturbed(call, inputs, work):
@@ -64,6 +66,26 @@ def test_what_cannot_be_read_is_told_and_left_out(undisturbed):
         'reason': 'not an image, or of an unknown format',
     }
     assert not [*out.rglob('*cut*'), *out.rglob('*text*')]
+
+
+def test_a_photograph_that_cannot_be_resized_is_told_on_one_line(
+    call, inputs, tmp_path, monkeypatch, capsys
+):
+    def prepare(self, image, path):
+        cv2.resize(image, (image.shape[1] // 20, 5))
+        return before(self, image, path)
+
+    before = Detector.prepare
+    monkeypatch.setattr(Detector, 'prepare', prepare)
+    (tmp_path / 'in').mkdir()
+    shutil.copy(inputs / 'a' / 'x.png', tmp_path / 'in' / 'a.png')
+    Image.new('RGB', (1, 400)).save(tmp_path / 'in' / 'thin\n\x1b[31m.png')
+    summary = call(tmp_path / 'in', out=tmp_path / 'out')
+    (unreadable,) = summary['unreadable']
+    assert 'cannot be resized' in unreadable['reason']
+    assert summary['litter'] == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(r'thin\n\x1b[31m.png: cannot be resized')
 
 
 def test_results_are_cocos(undisturbed, inputs):
