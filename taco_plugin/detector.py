@@ -29,10 +29,10 @@ from .runtime.prediction import Prediction, make_prediction, predict_by_shape
 from .tiles import use_tiles
 
 
-def find_run(work_dir: str) -> Run:
+def find_run(work_dir: str, threshold: float | None = None) -> Run:
     """Finds config and best checkpoint of a run, and the threshold of its best F1.
 
-    The threshold is that of the newest evaluation in the folder.
+    The threshold is that of the newest evaluation in the folder; if one is given, none is read.
 
     Raises:
         InputError: If the folder has no checkpoint or not one config, or a record is broken.
@@ -42,6 +42,8 @@ def find_run(work_dir: str) -> Run:
         raise InputError(f'{work_dir}: no such folder')
     checkpoint = str(best_checkpoint(folder))
     config = str(find_config(folder))
+    if threshold is not None:
+        return Run(config, checkpoint, threshold, 'as given')
     records = [(path, read_record(path)) for path in folder.rglob('evaluations/*.json')]
     if not records:
         return Run(config, checkpoint)
@@ -52,9 +54,11 @@ def find_run(work_dir: str) -> Run:
     return Run(config, checkpoint, best, f'of the best F1 in {path}')
 
 
-def choose_run(options: Namespace) -> Run:
+def choose_run(options: Namespace, threshold: float | None = None) -> Run:
     """The run that a command's ``--run`` names, or else ``--config`` and ``--checkpoint``."""
-    return find_run(options.run) if options.run else Run(options.config, options.checkpoint)
+    if options.run:
+        return find_run(options.run, threshold)
+    return Run(options.config, options.checkpoint)
 
 
 class Detector:

@@ -40,7 +40,7 @@ def explain(options: Namespace) -> list[str]:
     Raises:
         InputError: If anything that was given cannot be used; nothing is written then.
     """
-    run = choose_run(options)
+    run = choose_run(options, options.score_threshold)
     stems = [Path(path).stem for path in options.images]
     are_alike = len(set(stems)) < len(stems)
     pictures = [

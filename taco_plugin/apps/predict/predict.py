@@ -93,7 +93,7 @@ def _find_run(options: Namespace) -> Run:
         return Run('', path, threshold, f'that in {show(path)}')
     from ...detector import choose_run
 
-    return choose_run(options)
+    return choose_run(options, options.threshold)
 
 
 def _prepare(options: Namespace) -> tuple[AnyDetector, Plan]:

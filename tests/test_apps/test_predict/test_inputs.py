@@ -34,8 +34,12 @@ def test_the_threshold_is_that_of_the_newest_best_f1(call, inputs, work, tmp_pat
         path.touch()
         curves = Namespace(best_f1=0.5, best_threshold=threshold)
         records[path] = Namespace(run=Namespace(time=name), curves=curves)
+    options = {'run': str(run), 'write': ['json']}
+    # The records are empty as yet, but nobody needs them.
+    given = call(inputs / 'a' / 'x.png', out=tmp_path / 'given', threshold=0.5, **options)
+    assert (given['threshold'], given['threshold_is']) == (0.5, 'as given')
     monkeypatch.setattr('taco_plugin.detector.read_record', records.get)
-    summary = call(inputs / 'a' / 'x.png', out=tmp_path / 'out', run=str(run), write=['json'])
+    summary = call(inputs / 'a' / 'x.png', out=tmp_path / 'out', **options)
     assert summary['threshold'] == 0.9
     assert summary['threshold_is'].endswith('val_2.json')
     assert summary['litter'] == 1  # the can has 0.92, the cup 0.8

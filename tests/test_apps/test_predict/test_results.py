@@ -14,15 +14,14 @@ from PIL import Image
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
+from taco_plugin.detector import Detector
+
 CLASSES = ['Can', 'Cup']
 KINDS = ['json', 'csv', 'pictures', 'crops', 'yolo', 'gallery']
 STEMS = ['grey16', 'B/cmyk', 'B/turned', 'B/wide', 'B/x', 'a/x', 'a/x_png']
 NAMES = ['grey16.png', 'B/cmyk.jpg', 'B/turned.jpg', 'B/wide.png', 'B/x.png', 'a/x.JPG', 'a/x.png']
 FRAMES = [f'clip.mp4#{number:06}' for number in range(1, 6)]
 COUNTS = [(0, 0), (1, 1), (1, 1), (0, 1), (0, 0), (1, 1), (1, 1), *[(1, 0)] * 3, *[(1, 1)] * 2]
-
-from taco_plugin.detector import Detector
-
 
 @pytest.fixture(scope='module')
 def undisturbed(call, inputs, work):
