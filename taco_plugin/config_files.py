@@ -40,10 +40,17 @@ def parse_options(cfg_options: Sequence[str]) -> dict[str, Any]:
 
     >>> parse_options(['load_from=None', 'model.test_cfg.nms.iou_threshold=0.5'])
     {'load_from': None, 'model.test_cfg.nms.iou_threshold': 0.5}
+
+    Raises:
+        InputError: If one is not of this form.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument('--options', nargs='*', action=DictAction, default={})
-    return parser.parse_args(['--options', *cfg_options]).options
+    try:
+        return parser.parse_args(['--options', *cfg_options]).options
+    except (ValueError, AssertionError):  # without =, or brackets that are not closed
+        given = ' '.join(cfg_options)
+        raise InputError(f'--cfg-options {given}: must each be KEY=VALUE, without spaces') from None
 
 
 def split_key(key: str) -> list[str | int]:
