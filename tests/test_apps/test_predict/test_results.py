@@ -23,6 +23,7 @@ NAMES = ['grey16.png', 'B/cmyk.jpg', 'B/turned.jpg', 'B/wide.png', 'B/x.png', 'a
 FRAMES = [f'clip.mp4#{number:06}' for number in range(1, 6)]
 COUNTS = [(0, 0), (1, 1), (1, 1), (0, 1), (0, 0), (1, 1), (1, 1), *[(1, 0)] * 3, *[(1, 1)] * 2]
 
+
 @pytest.fixture(scope='module')
 def undisturbed(call, inputs, work):
     """The results of a run, and what it returned."""
