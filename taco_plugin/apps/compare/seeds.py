@@ -1,7 +1,7 @@
 """Runs that were trained with several seeds, how certain their scores are, and published ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from ...errors import InputError
+from ...evaluation.published import Published, parse_published
 from ...evaluation.record import parse_record
 from ...json_files import read_json, to_json
 from .bootstrap import draw_images, resampled_ap50
@@ -22,28 +23,6 @@ _INTERVAL = (2.5, 97.5)
 """Percentiles of the differences that bound a 95 % interval."""
 
 
-@dataclass(frozen=True)
-class Published:
-    """A published result, in a file of ``--published``, which is a list of these in JSON.
-
-    Args:
-        name: Of the detector.
-        source: Where it was published.
-        same_split: Whether it was trained and tested on the same images as the runs.
-        classes: Their number.
-        AP50: In [0, 1], as all metrics.
-        study_map: Mean over IoU 0.25, 0.50 and 0.75.
-    """
-
-    name: str
-    source: str
-    same_split: bool = False
-    classes: int | None = None
-    AP50: float | None = None
-    AP: float | None = None
-    study_map: float | None = None
-
-
 def read_published(path: str | Path) -> list[Published]:
     """Reads published results.
 
@@ -51,9 +30,9 @@ def read_published(path: str | Path) -> list[Published]:
         InputError: If the file cannot be read or is not a list of them.
     """
     try:
-        return msgspec.convert(read_json(path), list[Published])
-    except msgspec.ValidationError as error:
-        raise InputError(f'{path}: no published results: {error}') from None
+        return parse_published(read_json(path))
+    except InputError as error:
+        raise InputError(f'{path}: {str(error).removeprefix(f"{path}: ")}') from None
 
 
 def read_named_runs(given: Sequence[str | Path]) -> list[Run]:

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ...errors import InputError, describe_error
+from ...evaluation.published import parse_published
 from ...options import checked
 
 _SEEDS = 2**32
@@ -104,6 +105,7 @@ def read_study(path: str | Path) -> Study:
         runs = list(_read_runs(settings.pop('runs', None), folder))
         if test_images := settings.get('test_images'):
             settings['test_images'] = str(_find(folder, test_images))
+        parse_published(settings.get('published', []))  # or its page would refuse them, at the end
         return checked(Study)(title, runs, **settings)
     except InputError as error:
         raise InputError(f'{path}: {error}') from None
