@@ -46,11 +46,14 @@ def parse_options(cfg_options: Sequence[str]) -> dict[str, Any]:
     """
     parser = argparse.ArgumentParser()
     parser.add_argument('--options', nargs='*', action=DictAction, default={})
-    try:
-        return parser.parse_args(['--options', *cfg_options]).options
-    except (ValueError, AssertionError):  # without =, or brackets that are not closed
-        given = ' '.join(cfg_options)
-        raise InputError(f'--cfg-options {given}: must each be KEY=VALUE, without spaces') from None
+    options: dict[str, Any] = {}
+    for option in cfg_options:
+        try:
+            options |= parser.parse_args(['--options', option]).options
+        except (ValueError, AssertionError):  # without =, or with brackets that are not closed
+            message = f'--cfg-options {option}: must be KEY=VALUE, without spaces'
+            raise InputError(message) from None
+    return options
 
 
 def split_key(key: str) -> list[str | int]:

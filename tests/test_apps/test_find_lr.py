@@ -87,7 +87,7 @@ def test_it_writes_and_prints_its_results_and_leaves_nothing_else(find, tmp_path
         ),
         (['model.bbox_head.num_classes=3'], 'num_classes is 3, but the data set has 10 classes'),
         (['model.backbone.depth=3'], r'demo.py: .*depth.* \(TACO_TRACEBACK=1 shows where\)'),
-        (['lr'], 'demo.py: no config of a training'),
+        (['lr'], '^--cfg-options lr: must be KEY=VALUE'),
     ],
 )
 def test_what_cannot_be_tested_is_said_in_one_line(find, tmp_path, options, message):
