@@ -38,6 +38,7 @@ SMALL = {
     'faster_rcnn': [
         *('train_dataloader.dataset.pipeline.2.scale=(64,64)', *RESIZE),
         *('model.test_cfg.rcnn.score_thr=0.3', 'model.test_cfg.rpn.max_per_img=50'),
+        'model.train_cfg.rcnn.sampler.num=64',
     ],
     'retinanet': ['train_dataloader.dataset.pipeline.2.scale=(64,64)', *RESIZE],
     'yolox_nano': [

@@ -51,7 +51,10 @@ SMALL = {
         f'train_dataloader.dataset.pipeline.3.transforms.{place}.scales=[(64,64)]'
         for place in ('0.0', '1.0', '1.2')
     ],
-    'faster_rcnn': ['train_dataloader.dataset.pipeline.2.scale=(64,64)'],
+    'faster_rcnn': [
+        'train_dataloader.dataset.pipeline.2.scale=(64,64)',
+        *('model.test_cfg.rpn.max_per_img=50', 'model.train_cfg.rcnn.sampler.num=64'),
+    ],
 }
 
 
