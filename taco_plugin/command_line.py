@@ -93,6 +93,8 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
         print(end='', flush=True)
+        if distributed := sys.modules.get('taco_plugin.compat.distributed'):
+            distributed.end_process()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

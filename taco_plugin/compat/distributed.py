@@ -6,7 +6,8 @@ without an accelerator, use the gloo backend and pass no devices. It can go when
 ``tools/dist_train.sh CONFIG 2`` trains on a CPU without it.
 
 MMEngine also leaves the group to the end of the process, where the threads of gloo now and then
-abort it ("terminate called without an active exception"). It is taken down before.
+abort it ("terminate called without an active exception"), as the model keeps them alive. The group
+is taken down before, and our commands end without Python's finalization (:func:`end_process`).
 
 Problem 2: every process writes the scores of a test to the same JSON file, which may break it.
 Remedy: only the main process writes. It can go when ``LoggerHook.after_test_epoch`` does this.
@@ -14,6 +15,8 @@ Remedy: only the main process writes. It can go when ``LoggerHook.after_test_epo
 
 import atexit
 import functools
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +46,15 @@ def _init_gloo(backend: str, init_backend: str = 'torch', **kwargs: Any) -> None
 def _leave_group() -> None:
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def end_process() -> None:
+    """Ends a process that has succeeded and belongs to a gloo group, once all is written."""
+    if torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo':
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _without_devices(init: Callable) -> Callable:
